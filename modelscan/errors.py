@@ -1,0 +1,186 @@
+"""Every error ModelScan raises on purpose, each with a stable code, fields, and what to do next.
+
+ModelScanError
+├── InvalidInput                 what the caller typed or sent cannot be used
+│   ├── InvalidIdentifier
+│   └── InvalidConfiguration
+├── NotFound
+│   ├── UnknownIdentifier        no source knows it (`nearest` lists the known names)
+│   ├── UnknownModel             nothing served has that name
+│   ├── AmbiguousModel           several providers serve it (`choices` lists them)
+│   ├── DiscoveryNotFound
+│   └── ProviderNotFound
+├── Unauthorized                 the admin token is missing or wrong
+├── CatalogError
+│   ├── CatalogBusy              another process kept the file locked past the wait
+│   └── MigrationError           an edited, or an unknown newer, migration
+├── DiscoveryFailed
+│   ├── NotEnoughEvidence        the sources do not say how to talk to it
+│   ├── UnsupportedProtocol      they do, and it is a protocol that has no template
+│   ├── ValidationFailed         every loop was red (`failed` lists the cases)
+│   ├── DiscoveryInterrupted     the run ended without a result (killed, crashed)
+│   └── GenerationRefused        the gate or the publisher refused the file
+├── SourceUnavailable            one source could not be asked (a gap, never fatal to a run)
+├── HostRefused                  an address that nobody trusted named, or a private one
+├── KeyLimitReached              a provider holds 100 keys at most
+├── NoUsableKey                  the provider needs a key and none can be used
+├── UpstreamFailed               the provider could not be reached or broke off
+└── ServiceUnavailable           the service is not running, starting, restarting or draining
+"""
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "AmbiguousModel",
+    "CatalogBusy",
+    "CatalogError",
+    "DiscoveryFailed",
+    "DiscoveryInterrupted",
+    "DiscoveryNotFound",
+    "GenerationRefused",
+    "HostRefused",
+    "InvalidConfiguration",
+    "InvalidIdentifier",
+    "InvalidInput",
+    "KeyLimitReached",
+    "MigrationError",
+    "ModelScanError",
+    "NoUsableKey",
+    "NotEnoughEvidence",
+    "NotFound",
+    "ProviderNotFound",
+    "ServiceUnavailable",
+    "SourceUnavailable",
+    "Unauthorized",
+    "UnknownIdentifier",
+    "UnknownModel",
+    "UnsupportedProtocol",
+    "UpstreamFailed",
+    "ValidationFailed",
+    "error_from_code",
+]
+
+
+class ModelScanError(Exception):
+    """The root. `message` says what happened, `hint` what to do next, `fields` carry the particulars (JSON values)."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "", **fields: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.fields = fields
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidInput(ModelScanError):
+    code = "invalid-input"
+
+
+class InvalidIdentifier(InvalidInput):
+    code = "invalid-identifier"
+
+
+class InvalidConfiguration(InvalidInput):
+    code = "invalid-configuration"
+
+
+class NotFound(ModelScanError):
+    code = "not-found"
+
+
+class UnknownIdentifier(NotFound):
+    code = "unknown-identifier"
+
+
+class UnknownModel(NotFound):
+    code = "model-not-found"
+
+
+class AmbiguousModel(NotFound):
+    code = "ambiguous-model"
+
+
+class DiscoveryNotFound(NotFound):
+    code = "discovery-not-found"
+
+
+class ProviderNotFound(NotFound):
+    code = "provider-not-found"
+
+
+class Unauthorized(ModelScanError):
+    code = "unauthorized"
+
+
+class CatalogError(ModelScanError):
+    code = "catalog-error"
+
+
+class CatalogBusy(CatalogError):
+    code = "catalog-busy"
+
+
+class MigrationError(CatalogError):
+    code = "migration-error"
+
+
+class DiscoveryFailed(ModelScanError):
+    code = "discovery-failed"
+
+
+class NotEnoughEvidence(DiscoveryFailed):
+    code = "not-enough-evidence"
+
+
+class UnsupportedProtocol(DiscoveryFailed):
+    code = "unsupported-protocol"
+
+
+class ValidationFailed(DiscoveryFailed):
+    code = "validation-failed"
+
+
+class DiscoveryInterrupted(DiscoveryFailed):
+    code = "discovery-interrupted"
+
+
+class GenerationRefused(DiscoveryFailed):
+    code = "generation-refused"
+
+
+class SourceUnavailable(ModelScanError):
+    code = "source-unavailable"
+
+
+class HostRefused(ModelScanError):
+    code = "host-refused"
+
+
+class KeyLimitReached(ModelScanError):
+    code = "key-limit-reached"
+
+
+class NoUsableKey(ModelScanError):
+    code = "no-usable-key"
+
+
+class UpstreamFailed(ModelScanError):
+    code = "upstream-failed"
+
+
+class ServiceUnavailable(ModelScanError):
+    code = "service-unavailable"
+
+
+def _subclasses(cls: type[ModelScanError]) -> list[type[ModelScanError]]:
+    return [cls, *(found for child in cls.__subclasses__() for found in _subclasses(child))]
+
+
+def error_from_code(code: str, message: str, hint: str = "", fields: dict[str, Any] | None = None) -> ModelScanError:
+    """The error that was stored as `code`, in a discovery or a problem document; unknown codes give the root."""
+    cls = {error.code: error for error in _subclasses(ModelScanError)}.get(code, ModelScanError)
+    return cls(message, hint=hint, **(fields or {}))

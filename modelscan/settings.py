@@ -1,0 +1,88 @@
+"""One frozen Settings: defaults, then the YAML file, then `MODELSCAN_<SECTION>_<KEY>` from the environment."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+__all__ = [
+    "DatabaseSettings",
+    "DiscoverySettings",
+    "GenerationSettings",
+    "PrefectSettings",
+    "ServerSettings",
+    "Settings",
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(_Section):
+    """`database:`"""
+
+    path: Path = Path("modelscan.duckdb")
+    """The catalogue's file; a relative path is taken from the data directory."""
+    wait_seconds: float = Field(default=30.0, gt=0)
+    """How long to wait for another process that holds the file."""
+
+
+class ServerSettings(_Section):
+    """`server:`"""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    """0 takes a free port."""
+    drain_seconds: float = Field(default=30.0, ge=0)
+    """How long running requests may take to finish at the end or at a restart."""
+
+
+class DiscoverySettings(_Section):
+    """`discovery:`"""
+
+    agent_model: str = "claude-sonnet-4-5"
+    parallel_batch: int = Field(default=5, ge=1, le=64)
+    """How many sources are asked at once."""
+    cache_days: float = Field(default=7.0, ge=0)
+    """How long a source's answer is used again."""
+    models_dev_url: str = "https://models.dev/api.json"
+    allowed_private_hosts: tuple[str, ...] = ()
+    """Private or loopback hosts that a source (not only the operator) may name."""
+    timeout_seconds: float = Field(default=10.0, gt=0)
+    """For one request to a source."""
+    run_seconds: float = Field(default=120.0, gt=0)
+    """For one whole discovery."""
+
+
+class GenerationSettings(_Section):
+    """`generation:`"""
+
+    path: Path = Path("generated")
+    """Where clients are published; a relative path is taken from the working directory."""
+
+
+class PrefectSettings(_Section):
+    """`prefect:` (used only where PREFECT_API_URL names no server)"""
+
+    port: int = Field(default=4200, ge=0, le=65535)
+    """The port of the Prefect API and UI beside the router; taken by another program, or 0: a free one."""
+
+
+class Settings(_Section):
+    """All settings. `data_dir` holds the catalogue, the journal, the secrets' files and Prefect's own database."""
+
+    data_dir: Path = Path("data")
+    database: DatabaseSettings = DatabaseSettings()
+    server: ServerSettings = ServerSettings()
+    api_keys: dict[str, tuple[SecretStr, ...]] = Field(default={}, repr=False)
+    discovery: DiscoverySettings = DiscoverySettings()
+    generation: GenerationSettings = GenerationSettings()
+    prefect: PrefectSettings = PrefectSettings()
+
+    @property
+    def database_path(self) -> Path:
+        return self.data_dir / self.database.path
+
+    @property
+    def journal_dir(self) -> Path:
+        return self.data_dir / "journal"
