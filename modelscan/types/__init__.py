@@ -1,0 +1,39 @@
+"""The vocabulary: every noun that ModelScan's layers pass to each other, frozen and free of I/O."""
+
+from modelscan.types.base import Frozen, canonical_json, digest_of, utc_now
+from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
+from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
+from modelscan.types.evidence import Fact, SourceGap, SourceRecord
+from modelscan.types.identifier import Identifier, ModelId, ProviderId
+from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Price
+from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
+
+__all__ = [
+    "ApiKey",
+    "Attempt",
+    "Auth",
+    "CaseResult",
+    "ClientSpec",
+    "Discovery",
+    "DiscoveryError",
+    "DiscoveryState",
+    "DiscoveryStep",
+    "Endpoint",
+    "Fact",
+    "Frozen",
+    "Identifier",
+    "Level",
+    "Model",
+    "ModelId",
+    "Price",
+    "Provider",
+    "ProviderId",
+    "SdkVersion",
+    "SourceGap",
+    "SourceRecord",
+    "UsageEvent",
+    "ValidationReport",
+    "canonical_json",
+    "digest_of",
+    "utc_now",
+]

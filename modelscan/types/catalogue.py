@@ -1,0 +1,85 @@
+"""What the catalogue lists: providers, published clients, keys, usage."""
+
+from typing import Literal
+
+from pydantic import AwareDatetime
+
+from modelscan.types.base import Frozen
+from modelscan.types.identifier import ProviderId
+from modelscan.types.validation import Level
+
+__all__ = ["ApiKey", "Provider", "SdkVersion", "UsageEvent"]
+
+
+class Provider(Frozen):
+    """A provider as the catalogue lists it."""
+
+    id: ProviderId
+    name: str
+    state: Literal["candidate", "active"]
+    """`candidate` until a client of it was published."""
+    protocol: str | None = None
+    base_url: str | None = None
+    model_count: int = 0
+    level: Level | None = None
+    version: int | None = None
+
+
+class SdkVersion(Frozen):
+    """One published client."""
+
+    provider: ProviderId
+    version: int
+    digest: str
+    """Of the specification it was generated from."""
+    path: str
+    """The module's file, relative to the generated folder."""
+    sha256: str
+    """Of the module's bytes; the loader refuses a file that differs."""
+    level: Level
+    why_not_higher: str = ""
+    active: bool
+    published_at: AwareDatetime
+    discovery_id: str | None = None
+
+
+class ApiKey(Frozen):
+    """An upstream key as people see it: never the key itself."""
+
+    id: str
+    """The first 16 hex digits of `sha256`."""
+    provider: ProviderId
+    prefix: str
+    """The first characters, for recognition; at most a quarter of the key."""
+    sha256: str
+    origin: Literal["config", "environment", "api"]
+    state: Literal["active", "disabled"] = "active"
+    created_at: AwareDatetime
+    requests: int = 0
+    tokens: int = 0
+
+    @property
+    def score(self) -> float:
+        """Least used first: requests + tokens/1000."""
+        return self.requests + self.tokens / 1000
+
+
+class UsageEvent(Frozen):
+    """One request that reached the router: a line of the usage journal and a row of usage_tracking."""
+
+    request_id: str
+    at: AwareDatetime
+    asked_model: str
+    """As the caller wrote it."""
+    provider: str | None = None
+    model: str | None = None
+    key_id: str | None = None
+    status: int
+    stream: bool = False
+    cancelled: bool = False
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    latency_ms: float
+    first_byte_ms: float | None = None
+    error_code: str | None = None
+    generation: int

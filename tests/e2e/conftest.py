@@ -1,0 +1,79 @@
+"""One running service and one upstream of the tests' own for all stories."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from modelscan.reference.app import create_reference
+from modelscan.reference.server import serve_in_thread
+from tests.e2e.service import Service, running
+
+KEY = "sk-acme-0123456789abcdefghijklmnop"
+
+
+def models_dev_row(name: str, api: str) -> dict[str, Any]:
+    """A provider as models.dev tells it, with one model."""
+    model = {
+        "id": "small",
+        "name": "Small",
+        "family": "small",
+        "modalities": {"input": ["text"], "output": ["text"]},
+        "limit": {"context": 8192, "output": 1024},
+        "cost": {"input": 0.5, "output": 1.5},
+    }
+    return {
+        "id": name,
+        "name": name.title(),
+        "env": [f"{name.upper()}_API_KEY"],
+        "npm": "@ai-sdk/openai-compatible",
+        "api": api,
+        "models": {"small": model},
+    }
+
+
+@pytest.fixture(scope="session")
+def upstream() -> Iterator[str]:
+    """A provider of one's own that wants a key: its base URL."""
+    with serve_in_thread(create_reference(models=("small", "large"), key=KEY)) as origin:
+        yield f"{origin}/v1"
+
+
+@pytest.fixture(scope="session")
+def models_dev(upstream: str) -> Iterator[str]:
+    """A local models.dev that knows `acme` (the upstream) and `ghost` (nobody answers there)."""
+    rows = {"acme": models_dev_row("acme", upstream), "ghost": models_dev_row("ghost", "http://127.0.0.1:9/v1")}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps(rows).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/api.json"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def service(models_dev: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """`modelscan serve`, already asked for demo/echo while Prefect was still starting."""
+    env = {
+        "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
+        "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+    }
+    with running(tmp_path_factory.mktemp("home"), **env) as service:
+        yield service

@@ -1,0 +1,142 @@
+"""A real `modelscan serve` in a folder of its own, and the command line against it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import httpx2
+
+__all__ = ["Service", "eventually", "running"]
+
+T = TypeVar("T")
+CHECKOUT = Path(__file__).resolve().parents[2]
+NOT_INHERITED = ("MODELSCAN_", "PREFECT_")
+
+
+def eventually(probe: Callable[[], T | None], *, seconds: float = 60, every: float = 0.05, what: str = "it") -> T:
+    """Poll until `probe` returns something true; AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := probe():
+            return found
+        time.sleep(every)
+    raise AssertionError(f"{what} did not come within {seconds} s")
+
+
+@dataclass
+class Service:
+    """One service: `home` is its working directory, `env` what its settings add to a clean environment."""
+
+    home: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """A clean environment: nothing of the developer's own settings, free ports, no Prefect of theirs."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+        own = {
+            "MODELSCAN_DATA_DIR": str(self.home / "data"),
+            "MODELSCAN_SERVER_PORT": "0",
+            "MODELSCAN_PREFECT_PORT": "0",
+        }
+        return inherited | own | dict(self.env)
+
+    def start(self) -> Self:
+        """Start it and return once the router answers."""
+        (self.home / "data" / "router.url").unlink(missing_ok=True)
+        self.started_at = time.monotonic()
+        log = (self.home / "serve.log").open("ab")
+        with log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "modelscan", "serve"],
+                cwd=self.home,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+            )
+        eventually(self.answers, seconds=30, every=0.01, what="the router")
+        return self
+
+    def answers(self) -> bool:
+        """Whether /health answers now."""
+        try:
+            return httpx2.get(f"{self.url}/health", timeout=5).status_code == 200
+        except (OSError, httpx2.TransportError):
+            assert self.process is None or self.process.poll() is None, (self.home / "serve.log").read_text()
+            return False
+
+    def wait_until_warm(self) -> Self:
+        """Return once the Prefect API and the runner are up."""
+
+        def warm() -> bool:
+            parts = self.health()["parts"]
+            return all(parts[name]["state"] == "up" for name in ("prefect", "runner"))
+
+        eventually(warm, seconds=120, every=0.2, what="Prefect and the runner")
+        return self
+
+    @property
+    def url(self) -> str:
+        """The router's address; OSError while it has none."""
+        return (self.home / "data" / "router.url").read_text().strip()
+
+    def health(self) -> Any:
+        return httpx2.get(f"{self.url}/health", timeout=10).json()
+
+    def api(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        """One call of the admin API, with the token that the service made."""
+        token = (self.home / "data" / "admin.token").read_text().strip()
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx2.request(method, self.url + path, headers=headers, timeout=150, **more)
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`modelscan …` in the service's folder, as a person would type it."""
+        command = [sys.executable, "-m", "modelscan", *arguments]
+        return subprocess.run(
+            command, cwd=self.home, env=self.environment, capture_output=True, text=True, timeout=180, check=False
+        )
+
+    def add(self, *arguments: str) -> Any:
+        """`modelscan add … --json`, which must succeed."""
+        done = self.cli("add", *arguments, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def chat(self, model: str, content: str = "hi", **more: Any) -> httpx2.Response:
+        """One chat through the router."""
+        body = {"model": model, "messages": [{"role": "user", "content": content}], **more}
+        return httpx2.post(f"{self.url}/v1/chat/completions", json=body, timeout=60)
+
+    def kill(self) -> None:
+        """kill -9, with no chance to tidy up."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(30)
+
+    def stop(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def running(home: Path, **env: str) -> Iterator[Service]:
+    """A started service, stopped at the end."""
+    service = Service(home, env).start()
+    try:
+        yield service
+    finally:
+        service.stop()

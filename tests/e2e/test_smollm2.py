@@ -1,0 +1,66 @@
+"""A real model behind the router: llama.cpp's server with SmolLM2, from the registry's packages."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import openai
+import pytest
+
+from tests.e2e.service import CHECKOUT, Service
+
+pytestmark = [pytest.mark.prefect, pytest.mark.peer]
+PEER = CHECKOUT / ".work"
+KEY = "sk-smollm2-0123456789"
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> Iterator[str]:
+    """The real server's base URL; skips where `.ci/run` could not fetch the model or its server."""
+    python, models = PEER / "peer-venv" / "bin" / "python", sorted(PEER.glob("**/*.gguf"))
+    if not python.exists() or not models:
+        pytest.skip("the SmolLM2 model or xllamacpp could not be had (.ci/run fetches them into .work)")
+    command = [str(python), str(Path(__file__).with_name("smollm2_server.py")), str(models[0]), KEY]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        address = next((line for line in server.stdout if line.startswith("listening on ")), "")
+        assert address, "the model's server ended without listening"
+        yield address.removeprefix("listening on ").strip() + "/v1"
+        server.kill()
+
+
+@pytest.fixture(scope="module")
+def added(service: Service, smollm2: str) -> object:
+    """`modelscan add local/smollm2 --base-url … --api-key …`"""
+    return service.add("local/smollm2", "--base-url", smollm2, "--api-key", KEY)
+
+
+def test_the_real_model_is_live(added: dict[str, object]) -> None:
+    assert (added["state"], added["level"], added["why_not_higher"]) == ("succeeded", "live", "")
+
+
+def test_the_real_model_chats_and_streams_through_the_router(service: Service, added: object) -> None:
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="any", max_retries=0, timeout=60) as client:
+        plain = client.chat.completions.create(
+            model="local/smollm2", messages=[{"role": "user", "content": "Say hello."}], max_tokens=16
+        )
+        assert plain.choices[0].message.content
+        assert plain.usage is not None
+        assert plain.usage.completion_tokens > 0
+        with client.chat.completions.create(
+            model="smollm2", messages=[{"role": "user", "content": "Say hello."}], max_tokens=16, stream=True
+        ) as stream:
+            chunks = list(stream)
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert all(chunk.usage is None for chunk in chunks), "the caller did not ask for a usage chunk"
+
+
+def test_a_real_wrong_key_is_refused_and_nothing_is_published(service: Service, smollm2: str) -> None:
+    done = service.cli(
+        "add", "wrong/smollm2", "--base-url", smollm2, "--api-key", "sk-not-the-key-0123456789", "--json"
+    )
+    models = service.chat("wrong/smollm2")
+    assert done.returncode == 1 or '"level": "live"' not in done.stdout
+    assert models.status_code in (401, 404)

@@ -1,0 +1,178 @@
+"""The story of the README, typed by a person: each test is one of its lines."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import openai
+import pytest
+
+from tests.e2e.conftest import KEY
+from tests.e2e.service import Service, eventually
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture(scope="module")
+def demo(service: Service) -> object:
+    """`modelscan add demo/echo`, typed at once: Prefect may still be starting, so it is queued."""
+    return service.add("demo/echo")
+
+
+def test_the_demo_needs_no_key_and_is_live(service: Service, demo: dict[str, object]) -> None:
+    assert demo["state"] == "succeeded"
+    assert demo["level"] == "live"
+    answer = service.chat("demo/echo", "hello there")
+    assert answer.status_code == 200
+    assert "hello there" in answer.json()["choices"][0]["message"]["content"]
+    assert answer.headers["x-modelscan-provider"] == "demo"
+    assert int(answer.headers["x-modelscan-generation"]) >= int(str(demo["generation"]))
+    assert answer.headers["x-request-id"]
+
+
+def test_the_openai_sdk_chats_and_streams(service: Service, demo: object) -> None:
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key="any", max_retries=0) as client:
+        plain = client.chat.completions.create(model="demo:echo", messages=[{"role": "user", "content": "one"}])
+        assert "one" in str(plain.choices[0].message.content)
+        with client.chat.completions.create(
+            model="echo",
+            messages=[{"role": "user", "content": "two"}],
+            stream=True,
+            stream_options={"include_usage": True},
+        ) as stream:
+            chunks = list(stream)
+        assert "two" in "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+        assert chunks[-1].usage is not None
+        assert "demo/echo" in {model.id for model in client.models.list()}
+
+
+def test_a_server_of_ones_own_is_added_by_its_address(service: Service, upstream: str) -> None:
+    added = service.add("local/small", "--base-url", upstream, "--api-key", KEY)
+    assert (added["level"], added["error"]) == ("live", None)
+    assert service.chat("local/small").status_code == 200
+
+
+def test_a_known_provider_without_a_key_is_probed_and_with_one_is_live(service: Service) -> None:
+    added = service.add("acme/small")
+    assert added["level"] == "probe"
+    assert "key" in added["why_not_higher"]
+    assert service.chat("acme/small").json()["error"]["code"] == "no-usable-key"
+    assert service.add("acme/small", "--api-key", KEY)["level"] == "live"
+    assert service.chat("acme/small").status_code == 200
+
+
+def test_a_provider_that_cannot_be_reached_stays_at_contract_and_says_why(service: Service) -> None:
+    added = service.add("ghost/small", "--api-key", "sk-ghost-0123456789")
+    assert added["level"] == "contract"
+    assert "reach" in added["why_not_higher"]
+    answer = service.chat("ghost/small")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream-failed")
+
+
+def test_an_unknown_identifier_is_answered_with_the_nearest_names(service: Service) -> None:
+    done = service.cli("add", "acmee/small")
+    assert done.returncode == 1
+    assert "acme" in done.stdout + done.stderr
+    answer = service.api("POST", "/api/providers/add?wait=60", json={"identifier": "acmee/small"})
+    assert (answer.status_code, answer.json()["nearest"][0]) == (404, "acme")
+
+
+def test_a_server_that_is_no_llm_api_is_refused_with_the_cases_that_failed(service: Service, models_dev: str) -> None:
+    done = service.cli("add", "bogus/model", "--base-url", models_dev.rsplit("/", 1)[0], "--json")
+    assert done.returncode == 1
+    assert "bogus" not in {
+        provider["id"] for provider in service.api("GET", "/api/providers").json() if provider["state"] == "active"
+    }
+    found = next(run for run in service.api("GET", "/api/discoveries").json() if run["identifier"] == "bogus/model")
+    assert found["state"] == "failed"
+    assert found["error"]["fields"]["failed"]
+
+
+def test_the_generated_client_works_on_its_own_and_its_contract_test_passes(service: Service, demo: object) -> None:
+    generated = service.home / "generated"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:randomly",
+            "-c",
+            "/dev/null",
+            "test_demo.py",
+        ],
+        cwd=generated,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+def test_every_answered_request_has_its_usage_row(service: Service, demo: object) -> None:
+    def requests_counted() -> int:
+        rows = service.api("GET", "/api/stats?model=echo").json()
+        return sum(row["requests"] for row in rows if row["provider"] == "demo")
+
+    before = requests_counted()
+    for _ in range(5):
+        assert service.chat("demo/echo").status_code == 200
+    eventually(lambda: requests_counted() >= before + 5, seconds=20, what="the usage rows")
+
+
+def test_a_key_is_nowhere_in_clear(service: Service) -> None:
+    service.api("POST", "/api/keys/add", json={"provider": "acme", "api_key": "sk-canary-7f3e9b2d5a1c"})
+    assert "sk-canary-7f3e9b2d5a1c" not in service.api("GET", "/api/keys?provider=acme").text
+    holders = [
+        path for path in service.home.rglob("*") if path.is_file() and b"sk-canary-7f3e9b2d5a1c" in path.read_bytes()
+    ]
+    assert holders == []
+
+
+def test_a_restart_says_503_and_serves_again(service: Service, demo: object) -> None:
+    assert service.api("POST", "/api/restart").status_code == 202
+    statuses: list[int] = []
+
+    def served_again() -> bool:
+        statuses.append(service.chat("demo/echo").status_code)
+        return statuses[-1] == 200 and service.health()["status"] == "ok"
+
+    eventually(served_again, seconds=60, what="the service after its restart")
+    assert set(statuses) <= {200, 503}
+
+
+def test_the_commands_read_what_is_there(service: Service, demo: object) -> None:
+    for command in (("providers",), ("models",), ("keys", "list"), ("sdks",), ("stats",)):
+        done = service.cli(*command, "--json")
+        assert done.returncode == 0, done.stderr
+        json.loads(done.stdout)
+
+
+def test_killed_at_any_moment_it_starts_again_clean(models_dev: str, tmp_path: Path) -> None:
+    env = {
+        "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
+        "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+        "MODELSCAN_SERVER_PORT": "0",
+    }
+    service = Service(tmp_path, env).start()
+    queued = service.api("POST", "/api/providers/add", json={"identifier": "acme/small", "api_key": KEY})
+    assert queued.status_code == 202
+    service.kill()
+    service.start()
+    try:
+        url = f"/api/discoveries/{queued.json()['id']}?wait=120"
+        assert service.api("GET", url).json()["state"] == "succeeded"
+        assert service.chat("acme/small").status_code == 200
+        service.kill()
+        service.start()
+        eventually(lambda: service.chat("acme/small").status_code == 200, seconds=15, what="the model after kill -9")
+        assert service.stop() == 0
+    finally:
+        if service.process and service.process.poll() is None:
+            service.kill()
