@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import AwareDatetime, JsonValue
+from pydantic import AwareDatetime, Field, JsonValue
 
 from modelscan.types.base import Frozen
 from modelscan.types.evidence import SourceGap
@@ -36,7 +36,7 @@ class DiscoveryError(Frozen):
     code: str
     message: str
     hint: str = ""
-    fields: dict[str, JsonValue] = {}
+    fields: dict[str, JsonValue] = Field(default_factory=dict)
 
 
 class Discovery(Frozen):

@@ -65,7 +65,7 @@ class ClientSpec(Frozen):
     """Sorted by id, without duplicates."""
     test_model: ModelId
     """The model that validation talks to: the one asked for, else the cheapest chat model."""
-    quirks: dict[str, JsonValue] = {}
+    quirks: dict[str, JsonValue] = Field(default_factory=dict)
     evidence: dict[str, str]
     """Field of this specification -> id of the record it rests on; one for each of CITED_FIELDS."""
 
