@@ -1,0 +1,3 @@
+INSERT INTO model_families
+SELECT $provider, unnest(from_json($families, '["VARCHAR"]'))
+ON CONFLICT DO NOTHING

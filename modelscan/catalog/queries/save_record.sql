@@ -1,0 +1,7 @@
+INSERT INTO source_records (id, source, subject, url, fetched_at, sha256, trusted, stale, note, payload)
+VALUES ($id, $source, $subject, $url, $fetched_at, $sha256, $trusted, $stale, $note, $payload)
+ON CONFLICT (id) DO UPDATE SET
+    fetched_at = greatest(source_records.fetched_at, excluded.fetched_at),
+    sha256 = excluded.sha256,
+    stale = excluded.stale,
+    note = excluded.note

@@ -1,0 +1,63 @@
+"""Source records and the facts that rest on them: what provenance is made of."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from modelscan.catalog.database import Connection, Database
+from modelscan.catalog.rows import query, rows
+from modelscan.types import Fact, SourceRecord
+
+__all__ = ["facts_of", "get_record", "latest", "save", "save_facts"]
+
+
+def save(database: Database, records: Iterable[SourceRecord]) -> None:
+    """Store records; the same answer seen again moves only its time, its hash of the whole and its note."""
+    with database.write() as connection:
+        for record in records:
+            _save(connection, record)
+
+
+def _save(connection: Connection, record: SourceRecord) -> None:
+    row = record.model_dump(mode="python")
+    row["payload"] = json.dumps(record.payload)
+    connection.execute(query("save_record"), row)
+
+
+def get_record(database: Database, record_id: str) -> SourceRecord | None:
+    """One record by its id."""
+    return _first(database, "SELECT * FROM source_records WHERE id = ?", [record_id])
+
+
+def latest(
+    database: Database, source: str, subject: str, *, url: str | None = None, since: datetime | None = None
+) -> SourceRecord | None:
+    """The newest record of `source` on `subject`; with `since`, only one that is as young and no stale snapshot."""
+    return _first(database, query("latest_record"), {"source": source, "subject": subject, "url": url, "since": since})
+
+
+def _first(database: Database, sql: str, parameters: Sequence[object] | Mapping[str, object]) -> SourceRecord | None:
+    with database.read() as connection:
+        found = rows(connection, sql, parameters)
+    return _record(found[0]) if found else None
+
+
+def _record(row: dict[str, Any]) -> SourceRecord:
+    return SourceRecord.model_validate({**row, "payload": json.loads(row["payload"])})
+
+
+def save_facts(database: Database, facts: Iterable[Fact]) -> None:
+    """Store facts in one transaction; one that is there already stays one row."""
+    values = [[f.subject, f.field, f.record, json.dumps(f.value), f.confidence] for f in facts]
+    with database.write() as connection:
+        if values:
+            connection.executemany(query("save_fact"), values)
+
+
+def facts_of(database: Database, subject: str) -> tuple[Fact, ...]:
+    """The facts about a provider and its models, or about one `provider/model`."""
+    sql = "SELECT * FROM facts WHERE subject = $1 OR starts_with(subject, $1 || '/') ORDER BY subject, field, record"
+    with database.read() as connection:
+        found = rows(connection, sql, [subject])
+    return tuple(Fact.model_validate({**row, "value": json.loads(row["value"])}) for row in found)

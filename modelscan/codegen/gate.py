@@ -1,0 +1,77 @@
+"""The seat belt: a generated module that holds anything but what the templates write is refused."""
+
+import ast
+
+from modelscan.codegen.spec_literal import read_spec
+from modelscan.errors import GenerationRefused
+from modelscan.types import ClientSpec
+from modelscan.wire import protocol_named
+
+__all__ = ["check"]
+
+_MAX_BYTES = 4 * 2**20
+_IMPORTS = {"os", "re", "typing"}
+_TOP = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.ClassDef, ast.FunctionDef)
+_FORBIDDEN_NODES = (
+    ast.Global,
+    ast.Nonlocal,
+    ast.Delete,
+    ast.AsyncFunctionDef,
+    ast.Await,
+    ast.Yield,
+    ast.YieldFrom,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.While,
+    ast.For,
+    ast.AsyncFor,
+    ast.NamedExpr,
+    ast.Lambda,
+    ast.Match,
+)
+_NAMES = {
+    "Any", "AsyncClient", "Client", "Literal", "ModelName", "SPEC", "_PRIVATE", "__all__", "_api_key", "_base_url",
+    "_variable", "api_key", "base_url", "bool", "custom_headers", "dict", "found", "given", "headers", "int", "key",
+    "list", "name", "names", "next", "openai", "options", "os", "re", "security", "self", "str", "super", "value",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "AsyncOpenAI", "Match", "Omit", "OpenAI", "OpenAIError", "__init__", "api_key", "environ", "get", "join", "sub",
+}  # fmt: skip
+
+
+def check(source: str, spec: ClientSpec) -> None:
+    """Raise GenerationRefused, naming line and construct, unless `source` is a client of exactly this specification."""
+    if len(source.encode()) > _MAX_BYTES:
+        raise _refused(0, f"more than {_MAX_BYTES} bytes")
+    if read_spec(source).digest != spec.digest:
+        raise _refused(0, "the SPEC of another specification")
+    tree = ast.parse(source)
+    allowed = _IMPORTS | {protocol_named(spec.protocol).sdk}
+    for top in tree.body[1:]:
+        if not isinstance(top, _TOP):
+            raise _refused(top.lineno, f"{type(top).__name__} at module level")
+    for node in ast.walk(tree):
+        _check_node(node, allowed)
+
+
+def _check_node(node: ast.AST, imports: set[str]) -> None:
+    line = getattr(node, "lineno", 0)
+    if isinstance(node, _FORBIDDEN_NODES):
+        raise _refused(line, type(node).__name__)
+    if isinstance(node, ast.Import) and (names := {name.name for name in node.names} - imports):
+        raise _refused(line, f"import of {', '.join(sorted(names))}")
+    if isinstance(node, ast.ImportFrom) and (node.level or node.module not in imports):
+        raise _refused(line, f"import from {node.module}")
+    if isinstance(node, ast.Name) and node.id not in _NAMES:
+        raise _refused(line, f"the name {node.id}")
+    if isinstance(node, ast.Attribute) and node.attr not in _ATTRIBUTES:
+        raise _refused(line, f"the attribute {node.attr}")
+
+
+def _refused(line: int, what: str) -> GenerationRefused:
+    return GenerationRefused(
+        f"The generated module was refused: line {line} holds {what}.",
+        hint="Nothing was published. Please report this with the provider's name.",
+        line=line,
+    )

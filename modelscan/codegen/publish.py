@@ -1,0 +1,58 @@
+"""Publishes a client and its test as files, each replaced in one step."""
+
+import hashlib
+import os
+from pathlib import Path
+
+from modelscan.codegen.render import module_name
+from modelscan.codegen.spec_literal import read_spec
+from modelscan.errors import GenerationRefused
+from modelscan.types import ClientSpec, Frozen
+
+__all__ = ["Published", "publish_files"]
+
+
+class Published(Frozen):
+    """What was written: file names within the folder, and the SHA-256 of the client's bytes."""
+
+    path: str
+    test_path: str
+    sha256: str
+
+
+def publish_files(folder: Path, spec: ClientSpec, client_source: str, test_source: str) -> Published:
+    """Write the test, then the client. Raises GenerationRefused rather than overwrite another provider's module."""
+    module = module_name(spec.provider)
+    path, test_path = folder / f"{module}.py", folder / f"test_{module}.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    _refuse_other(path, spec)
+    _replace(test_path, test_source.encode())
+    client = client_source.encode()
+    _replace(path, client)
+    return Published(path=path.name, test_path=test_path.name, sha256=hashlib.sha256(client).hexdigest())
+
+
+def _refuse_other(path: Path, spec: ClientSpec) -> None:
+    if path.is_symlink():
+        raise GenerationRefused(
+            f"{path.name} is a link, which is not written through.", hint="Remove it and try again."
+        )
+    if path.exists() and (owner := read_spec(path.read_bytes()).provider) != spec.provider:
+        raise GenerationRefused(
+            f"{path.name} is the client of {owner}; {spec.provider} would overwrite it.",
+            hint=f"Add the provider under another id, or remove {path.name}.",
+            provider=spec.provider,
+            owner=owner,
+        )
+
+
+def _replace(path: Path, data: bytes) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with fresh.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -1,0 +1,64 @@
+"""The usage journal: one line a request, written before its answer is complete."""
+
+import fcntl
+import os
+import threading
+import uuid
+from pathlib import Path
+
+from modelscan.types import UsageEvent
+
+__all__ = ["Journal"]
+
+
+class Journal:
+    """Segments of JSON lines in `directory`. The one being written is locked by its writer, so several processes may
+    share the directory, and a segment that nobody locks is an orphan of a process that ended: ready to be taken in."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._guard = threading.Lock()
+        self._lines = 0
+        self._path, self._descriptor = self._open()
+
+    def append(self, event: UsageEvent) -> None:
+        """One write of one line; what a killed process had answered is in the file."""
+        line = event.model_dump_json().encode() + b"\n"
+        with self._guard:
+            os.write(self._descriptor, line)
+            self._lines += 1
+
+    def rotate(self) -> tuple[Path, ...]:
+        """The segments that are ready to be taken in: what was written so far, and those of dead processes."""
+        with self._guard:
+            if self._lines:
+                os.close(self._descriptor)
+                self._path, self._descriptor = self._open()
+                self._lines = 0
+        return tuple(path for path in sorted(self._directory.glob("*.jsonl")) if path != self._path and _is_free(path))
+
+    def close(self) -> None:
+        """End writing; what is left is ready for the next process."""
+        with self._guard:
+            os.close(self._descriptor)
+            if not self._lines:
+                self._path.unlink(missing_ok=True)
+
+    def _open(self) -> tuple[Path, int]:
+        """Locked before it has its name: no one ever sees it free."""
+        path = self._directory / f"{uuid.uuid4().hex}.jsonl"
+        hidden = path.with_suffix(".new")
+        descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        hidden.rename(path)
+        return path, descriptor
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    return True
