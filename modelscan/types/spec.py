@@ -39,7 +39,7 @@ class Auth(Frozen):
     kind: Literal["none", "header"] = "header"
     header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "Authorization"
     scheme: Annotated[str, Field(pattern=r"^[A-Za-z]{0,16}$")] = "Bearer"
-    env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")], ...] = ()
+    env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")], ...] = ()
     """The environment variables that may hold the key, the first the usual one."""
 
 
@@ -59,6 +59,9 @@ class ClientSpec(Frozen):
     protocol: str
     """A row of `modelscan.wire.WIRE_PROTOCOLS`, such as `openai_chat`."""
     base_url: str
+    """May hold `${VARIABLE}`s, which the environment fills in."""
+    operator_host: bool = False
+    """Whether the operator (or this service itself) named the host, so that it may have a private address."""
     auth: Auth
     endpoints: tuple[Endpoint, ...]
     models: tuple[Model, ...]

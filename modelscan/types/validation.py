@@ -33,6 +33,8 @@ class CaseResult(Frozen):
     outcome: Literal["passed", "failed", "skipped"]
     detail: str = ""
     """For a failure, what was expected and what came; for a skip, why."""
+    status: int | None = None
+    """The HTTP status that a failure or a skip rests on."""
     seconds: float = 0.0
 
 

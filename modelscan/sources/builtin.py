@@ -1,0 +1,56 @@
+"""Base URLs of well-known providers that publish none in the lists, each from the provider's own documentation."""
+
+from pydantic import JsonValue
+
+from modelscan.sources.source import Source, SourceRequest
+from modelscan.types import Frozen, SourceGap, SourceRecord
+
+__all__ = ["BUILTIN", "ROWS"]
+
+
+class Row(Frozen):
+    """One provider's OpenAI-compatible base URL, and the page that says so."""
+
+    base_url: str
+    doc: str
+
+
+ROWS: dict[str, Row] = {
+    "cerebras": Row(base_url="https://api.cerebras.ai/v1", doc="https://inference-docs.cerebras.ai/resources/openai"),
+    "deepinfra": Row(base_url="https://api.deepinfra.com/v1/openai", doc="https://deepinfra.com/docs/openai_api"),
+    "groq": Row(base_url="https://api.groq.com/openai/v1", doc="https://console.groq.com/docs/openai"),
+    "mistral": Row(base_url="https://api.mistral.ai/v1", doc="https://docs.mistral.ai/api/"),
+    "openai": Row(base_url="https://api.openai.com/v1", doc="https://platform.openai.com/docs/api-reference"),
+    "togetherai": Row(
+        base_url="https://api.together.xyz/v1", doc="https://docs.together.ai/docs/openai-api-compatibility"
+    ),
+    "xai": Row(base_url="https://api.x.ai/v1", doc="https://docs.x.ai/docs/api-reference"),
+}
+"""Only what is certain: a provider that is not here and publishes no URL is reported as such, never guessed."""
+
+DEMO = "demo"
+
+
+async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
+    """The row of this provider, or the address of this service's reference provider; None for all others."""
+    provider = request.identifier.provider
+    if provider == DEMO and request.demo_base_url:
+        return _demo(request.demo_base_url)
+    if (row := ROWS.get(provider)) is None:
+        return None
+    payload: JsonValue = {"base_url": row.base_url, "protocol": "openai_chat"}
+    return SourceRecord.of(source="builtin", subject=provider, url=row.doc, payload=payload, trusted=True)
+
+
+def _demo(base_url: str) -> SourceRecord:
+    payload: JsonValue = {
+        "name": "Demo (the bundled reference provider)",
+        "base_url": base_url,
+        "protocol": "openai_chat",
+        "auth": "none",
+        "models": ["echo"],
+    }
+    return SourceRecord.of(source="builtin", subject=DEMO, url=base_url, payload=payload, trusted=True)
+
+
+BUILTIN = Source(name="builtin", fetch=fetch, cached=False)

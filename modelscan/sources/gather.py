@@ -1,0 +1,81 @@
+"""Asks the sources about one identifier: from the catalogue where an answer is young enough, else anew."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from modelscan.sources import SOURCES
+from modelscan.sources.source import Source, SourceRequest
+from modelscan.types import Frozen, SourceGap, SourceRecord, utc_now
+
+__all__ = ["Saved", "Scrape", "first_wave", "gather", "scrape", "second_wave", "with_named_base_url"]
+
+Saved = Callable[[str, str, str | None, datetime], SourceRecord | None]
+"""(source, subject, url or None, not older than) -> the catalogue's record."""
+
+
+class Scrape(Frozen):
+    """What came of asking one source."""
+
+    source: str
+    record: SourceRecord | None = None
+    gap: SourceGap | None = None
+    cached: bool = False
+
+    @property
+    def said(self) -> str:
+        """In a few words, for the log of the run."""
+        if self.gap:
+            return f"{self.gap.kind}: {self.gap.reason}"
+        if self.record is None:
+            return "nothing to say here"
+        age = f", of {self.record.fetched_at:%Y-%m-%d %H:%M}" if self.cached else ""
+        return f"record {self.record.id}{age}" + (f" ({self.record.note})" if self.record.note else "")
+
+
+def first_wave(request: SourceRequest) -> tuple[Source, ...]:
+    """The sources that can be asked at once."""
+    return tuple(source for source in SOURCES if not source.needs_base_url or request.base_url)
+
+
+def second_wave(request: SourceRequest) -> tuple[Source, ...]:
+    """Those that needed a base URL, where the first wave's request had none."""
+    return () if request.base_url else tuple(source for source in SOURCES if source.needs_base_url)
+
+
+def with_named_base_url(request: SourceRequest, records: Iterable[SourceRecord]) -> SourceRequest:
+    """The request with the base URL that a trusted record names: ours first, then models.dev's."""
+    by_source = {record.source: record.payload for record in records if record.trusted}
+    for source, field in (("builtin", "base_url"), ("models.dev", "api")):
+        payload = by_source.get(source)
+        if isinstance(payload, dict) and isinstance(named := payload.get(field), str) and named:
+            return replace(request, base_url=named)
+    return request
+
+
+async def scrape(source: Source, request: SourceRequest, saved: Saved | None) -> Scrape:
+    """Ask one source. `saved` None asks anew whatever the catalogue has."""
+    if saved and (record := _young(source, request, saved)):
+        return Scrape(source=source.name, record=record, cached=True)
+    found = await source.fetch(request)
+    if isinstance(found, SourceGap):
+        return Scrape(source=source.name, gap=found)
+    return Scrape(source=source.name, record=found)
+
+
+async def gather(request: SourceRequest, saved: Saved | None = None) -> tuple[Scrape, ...]:
+    """Both waves, each all at once."""
+    first = await asyncio.gather(*(scrape(source, request, saved) for source in first_wave(request)))
+    named = with_named_base_url(request, [one.record for one in first if one.record])
+    second = await asyncio.gather(*(scrape(source, named, saved) for source in second_wave(request)))
+    return (*first, *second)
+
+
+def _young(source: Source, request: SourceRequest, saved: Saved) -> SourceRecord | None:
+    """An answer of the catalogue. A server of the operator's own is always asked anew: it changes as they work."""
+    if not source.cached or (source.needs_base_url and request.operator_named):
+        return None
+    since = utc_now() - timedelta(days=request.settings.cache_days)
+    url = request.base_url.rstrip("/") if source.needs_base_url and request.base_url else None
+    return saved(source.name, request.identifier.provider, url, since)

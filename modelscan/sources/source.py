@@ -1,0 +1,41 @@
+"""What a source is: a row with a name, whether its URLs may be trusted, and how it is asked."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx2
+from pydantic import SecretStr
+
+from modelscan.settings import DiscoverySettings
+from modelscan.types import Identifier, SourceGap, SourceRecord
+
+__all__ = ["Source", "SourceRequest"]
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """What a source is asked."""
+
+    identifier: Identifier
+    http: httpx2.AsyncClient
+    settings: DiscoverySettings
+    base_url: str | None = None
+    """The operator's own (`--base-url`), or the one that a trusted record named before."""
+    operator_named: bool = False
+    """Whether `base_url` is the operator's own word."""
+    demo_base_url: str | None = None
+    """Where this service's reference provider listens."""
+    key: SecretStr | None = None
+    """May be sent to `base_url` and nowhere else."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source. `needs_base_url`: it asks the provider itself, so some other source must say first where that is."""
+
+    name: str
+    fetch: Callable[[SourceRequest], Awaitable[SourceRecord | SourceGap | None]]
+    """None where the source has nothing to do with the request."""
+    needs_base_url: bool = False
+    cached: bool = True
+    """Whether an answer is used again for `discovery.cache_days`."""

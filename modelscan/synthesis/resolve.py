@@ -1,0 +1,114 @@
+"""The last word on a proposal: each field cites a record, and no URL enters that no trusted record names."""
+
+import ipaddress
+import re
+from collections.abc import Iterator, Mapping
+
+import httpx2
+from pydantic import JsonValue, ValidationError
+
+from modelscan.errors import HostRefused, NotEnoughEvidence
+from modelscan.sources.provider_itself import candidates
+from modelscan.synthesis.evidence import Evidence
+from modelscan.types import Auth, ClientSpec, Model
+from modelscan.wire import protocol_named
+
+__all__ = ["resolve"]
+
+
+def resolve(
+    evidence: Evidence,
+    *,
+    name: str,
+    protocol: str,
+    base_url: str,
+    auth: Auth,
+    models: tuple[Model, ...],
+    test_model: str,
+    cited: Mapping[str, str],
+) -> ClientSpec:
+    """The specification. Raises HostRefused for a URL without a trusted record, NotEnoughEvidence for the uncited."""
+    _check_cited(evidence, cited)
+    operator_host = _check_base_url(evidence, base_url)
+    try:
+        return ClientSpec(
+            provider=evidence.identifier.provider,
+            name=name,
+            protocol=protocol,
+            base_url=base_url,
+            operator_host=operator_host,
+            auth=auth,
+            endpoints=protocol_named(protocol).endpoints,
+            models=models,
+            test_model=test_model,
+            evidence=dict(cited),
+        )
+    except ValidationError as error:
+        raise NotEnoughEvidence(
+            f"What is said of {evidence.identifier.provider} makes no specification: {error.errors()[0]['msg']}."
+        ) from error
+
+
+def _check_cited(evidence: Evidence, cited: Mapping[str, str]) -> None:
+    known = {record.id for record in evidence.records}
+    for field in ClientSpec.CITED_FIELDS:
+        if cited.get(field) not in known:
+            raise NotEnoughEvidence(f"Nothing says what {field} of {evidence.identifier.provider} is.", field=field)
+
+
+def _check_base_url(evidence: Evidence, base_url: str) -> bool:
+    """Whether the operator named the host; HostRefused where nobody trusted did, or where a list named a private one."""
+    owners = {
+        record.source
+        for record in evidence.records
+        if record.trusted and any(base_url in candidates(text) for text in _texts(record.payload))
+    }
+    url = _parsed(base_url)
+    if url is None:
+        raise NotEnoughEvidence(
+            f"Not enough evidence for {evidence.identifier.provider}: {base_url} names no fixed http(s) host.",
+            hint=f"If you know it: modelscan add {evidence.identifier} --base-url URL",
+            base_url=base_url,
+        )
+    if not owners:
+        raise HostRefused(
+            f"No trusted source names {base_url}.",
+            hint=f"If it is yours: modelscan add {evidence.identifier} --base-url {base_url}",
+            base_url=base_url,
+        )
+    own = "operator" in owners or (owners == {"builtin"} and evidence.identifier.provider == "demo")
+    if not own and _is_private(url.host) and not {url.host, url.netloc.decode()} & set(evidence.allowed_private):
+        raise HostRefused(
+            f"{base_url} is a private address, which a list may not name.",
+            hint=f"If it is yours: modelscan add {evidence.identifier} --base-url {base_url}",
+            base_url=base_url,
+        )
+    return own
+
+
+def _parsed(base_url: str) -> httpx2.URL | None:
+    """The URL with its variables in place, where it is http(s) and names a host."""
+    try:
+        url = httpx2.URL(re.sub(r"\$\{\w+\}", "variable", base_url))
+    except httpx2.InvalidURL:
+        return None
+    return url if url.scheme in ("http", "https") and url.host and not url.userinfo else None
+
+
+def _is_private(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+
+
+def _texts(value: JsonValue) -> Iterator[str]:
+    """Every text in a payload, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
