@@ -1,4 +1,4 @@
-"""One frozen Settings: defaults, then the YAML file, then `MODELSCAN_<SECTION>_<KEY>` from the environment."""
+"""The settings themselves, one frozen model a section of the file, with their defaults."""
 
 from pathlib import Path
 

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Sequence
 from itertools import product
-
-from pydantic import BaseModel
+from typing import NamedTuple
 
 from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
 from modelscan.sources.provider_itself import Observation, candidates
@@ -34,7 +33,7 @@ PROTOCOL_OF_PACKAGE = {
 _WEAK_AUTHS = (("Authorization", "Bearer"), ("x-api-key", ""), ("api-key", ""))
 
 
-class Proposal(BaseModel):
+class Proposal(NamedTuple):
     """What to try next, in fields and in words."""
 
     spec: ClientSpec

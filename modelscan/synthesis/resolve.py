@@ -57,7 +57,7 @@ def _check_cited(evidence: Evidence, cited: Mapping[str, str]) -> None:
 
 
 def _check_base_url(evidence: Evidence, base_url: str) -> bool:
-    """Whether the operator named the host; HostRefused where nobody trusted did, or where a list named a private one."""
+    """Whether the operator named the host; HostRefused where nobody trusted did, or a list named a private one."""
     owners = {
         record.source
         for record in evidence.records

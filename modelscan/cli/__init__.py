@@ -1,0 +1,48 @@
+"""The `modelscan` command: one row a command, imported when it is called, so that help stays quick."""
+
+from pathlib import Path
+
+import click
+
+from modelscan import __version__
+from modelscan.cli.lazy import Command, LazyGroup
+from modelscan.cli.session import Session
+
+__all__ = ["COMMANDS", "main", "modelscan"]
+
+COMMANDS = (
+    Command("serve", "modelscan.cli.serve:serve", "Start the service: the router, Prefect and the discovery runner."),
+    Command("add", "modelscan.cli.add:add", "Add a model or a provider: discover it, prove it, serve it."),
+    Command("providers", "modelscan.cli.lists:providers", "List the providers."),
+    Command("models", "modelscan.cli.lists:models", "List the models, of one provider or of all."),
+    Command("keys", "modelscan.cli.keys:keys", "List the providers' keys, or add one."),
+    Command("sdks", "modelscan.cli.lists:sdks", "List the generated clients and their versions."),
+    Command("verify", "modelscan.cli.verify:verify", "Run a published client's contract test again."),
+    Command("stats", "modelscan.cli.lists:stats", "Show requests, tokens and latency by provider and model."),
+    Command("config", "modelscan.cli.config:config", "Check or show the configuration."),
+)
+
+
+@click.group(cls=LazyGroup, rows=COMMANDS, invoke_without_command=True, context_settings={"max_content_width": 100})
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The configuration file; without it, MODELSCAN_CONFIG, else config.yaml if it is there.",
+)
+@click.version_option(__version__, prog_name="modelscan")
+@click.pass_context
+def modelscan(context: click.Context, config_file: Path | None) -> None:
+    """Name a model; ModelScan finds out how to talk to it, proves it, and serves it.
+
+    Without a command it starts the service, as `modelscan serve` does.
+    """
+    context.obj = Session(config_file)
+    if context.invoked_subcommand is None:
+        serve = LazyGroup.command_of(COMMANDS[0])
+        context.invoke(serve, config_file=None)
+
+
+def main() -> None:
+    """The console script."""
+    modelscan(prog_name="modelscan")

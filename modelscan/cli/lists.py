@@ -1,0 +1,110 @@
+"""The commands that list what the catalogue holds; they work with the service up or down."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from modelscan.catalog import providers as provider_rows
+from modelscan.catalog import usage, versions
+from modelscan.catalog.database import Database
+from modelscan.catalog.usage import UsageStat
+from modelscan.cli.catalogue import catalogue_of
+from modelscan.cli.display import print_json, print_rows, print_table
+from modelscan.cli.session import Session, json_option
+from modelscan.types import Model, Price, Provider, SdkVersion
+
+__all__ = ["models", "providers", "sdks", "stats"]
+
+Row = TypeVar("Row")
+_NOTHING = "Nothing was added yet. Try: modelscan add demo/echo"
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def providers(session: Session) -> None:
+    """List the providers: their protocol, address, models, and what was proved of their client."""
+    columns: dict[str, Callable[[Provider], Any]] = {
+        "provider": lambda row: row.id,
+        "name": lambda row: row.name,
+        "state": lambda row: row.state,
+        "level": lambda row: row.level,
+        "version": lambda row: row.version,
+        "models": lambda row: row.model_count,
+        "protocol": lambda row: row.protocol,
+        "base url": lambda row: row.base_url,
+    }
+    print_rows(session, _read(session, provider_rows.all_providers), columns, empty=_NOTHING)
+
+
+@click.command()
+@click.argument("provider", required=False)
+@json_option
+@click.pass_obj
+def models(session: Session, provider: str | None) -> None:
+    """List the models, of PROVIDER or of all. Prices are US dollars per million tokens; a dash is unknown."""
+    rows = _read(session, lambda database: provider_rows.models_of(database, provider))
+    if session.as_json:
+        print_json([{"provider": owner, **model.model_dump(mode="json")} for owner, model in rows])
+    elif not rows:
+        click.echo(
+            f"No model of {provider} is known. Try: modelscan add {provider}" if provider else _NOTHING, err=True
+        )
+    else:
+        titles = ("model", "context", "output", "in $/M", "out $/M", "can")
+        print_table(titles, (_model_cells(owner, model) for owner, model in rows))
+
+
+def _model_cells(owner: str, model: Model) -> tuple[Any, ...]:
+    price = model.price or Price()
+    name = f"{owner}/{model.id}"
+    return name, model.context_tokens, model.output_tokens, price.input_mtok, price.output_mtok, _words(model)
+
+
+def _words(model: Model) -> str | None:
+    return ", ".join(model.capabilities) or None
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def sdks(session: Session) -> None:
+    """List the generated clients: every version, which one is active, and what was proved of it."""
+    columns: dict[str, Callable[[SdkVersion], Any]] = {
+        "provider": lambda row: row.provider,
+        "version": lambda row: row.version,
+        "active": lambda row: "yes" if row.active else "no",
+        "level": lambda row: row.level,
+        "published": lambda row: f"{row.published_at:%Y-%m-%d %H:%M:%S}",
+        "digest": lambda row: row.digest[:12],
+        "file": lambda row: row.path,
+        "why not higher": lambda row: row.why_not_higher,
+    }
+    print_rows(session, _read(session, versions.all_versions), columns, empty=_NOTHING)
+
+
+@click.command()
+@click.option("--model", help="Only this model.")
+@json_option
+@click.pass_obj
+def stats(session: Session, model: str | None) -> None:
+    """Show requests, errors, tokens and latency by provider and model."""
+    columns: dict[str, Callable[[UsageStat], Any]] = {
+        "provider": lambda row: row.provider,
+        "model": lambda row: row.model,
+        "requests": lambda row: row.requests,
+        "errors": lambda row: row.errors,
+        "tokens in": lambda row: row.prompt_tokens,
+        "tokens out": lambda row: row.completion_tokens,
+        "p50 ms": lambda row: row.latency_p50_ms,
+        "p95 ms": lambda row: row.latency_p95_ms,
+        "last": lambda row: f"{row.last_at:%Y-%m-%d %H:%M:%S}",
+    }
+    rows = _read(session, lambda database: usage.stats(database, model=model))
+    print_rows(session, rows, columns, empty="No request was counted yet.")
+
+
+def _read(session: Session, read: Callable[[Database], tuple[Row, ...]]) -> tuple[Row, ...]:
+    database = catalogue_of(session)
+    return read(database) if database else ()

@@ -1,0 +1,49 @@
+"""Shows the steps of a discovery while they happen, on stderr."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+
+from modelscan.types import Discovery, DiscoveryStep
+
+__all__ = ["Progress"]
+
+_MARKS = {"done": "[green]✓[/]", "cached": "[green]✓[/]", "failed": "[red]✗[/]"}
+
+
+class Progress:
+    """One line a step that ended, and, on a terminal, a spinner with what runs now."""
+
+    def __init__(self, *, quiet: bool = False, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, quiet=quiet, highlight=False)
+        self._status = Status("queued", console=self._console)
+        self._shown: set[int] = set()
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._status.stop()
+
+    def show(self, discovery: Discovery) -> None:
+        """Print the steps that ended since the last call."""
+        for step in discovery.steps:
+            if step.ended_at and step.seq not in self._shown:
+                self._shown.add(step.seq)
+                self._console.print(_line(step))
+        running = [step.name for step in discovery.steps if not step.ended_at]
+        self._status.update(escape(", ".join(running)) or str(discovery.state))
+
+
+def _line(step: DiscoveryStep) -> str:
+    seconds = (step.ended_at - step.started_at).total_seconds() if step.ended_at else 0.0
+    said = f" [dim]{escape(step.detail)}[/]" if step.detail else ""
+    cached = " [dim](cached)[/]" if step.state == "cached" else ""
+    return f"{_MARKS.get(step.state, ' ')} {escape(step.name)}{cached} [dim]{seconds:.2f} s[/]{said}"

@@ -1,0 +1,91 @@
+"""`modelscan verify`: run a published client's contract test again."""
+
+import asyncio
+import os
+from urllib.parse import urlsplit
+
+import click
+from pydantic import SecretStr
+
+from modelscan.catalog import versions
+from modelscan.catalog.database import Database
+from modelscan.cli.access import settings_of
+from modelscan.cli.catalogue import catalogue_of
+from modelscan.cli.display import print_json, print_table
+from modelscan.cli.session import Session, json_option
+from modelscan.clients.loader import load as load_client
+from modelscan.errors import NoUsableKey, ProviderNotFound
+from modelscan.keys import store
+from modelscan.keys.custody import Custody
+from modelscan.settings import Settings
+from modelscan.sources.http import open_client
+from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport
+from modelscan.validation.runner import validate
+from modelscan.validation.sandbox import Sandbox
+
+__all__ = ["verify"]
+
+
+@click.command()
+@click.argument("provider")
+@click.option("--live", is_flag=True, help="Also against the real provider, with its stored key: a few tiny requests.")
+@json_option
+@click.pass_context
+def verify(context: click.Context, provider: str, live: bool) -> None:
+    """Run the contract test of PROVIDER's published client again, and show each case.
+
+    Exits with 1 where a case failed, and with --live where the level live was not reached.
+    """
+    session: Session = context.obj
+    settings = settings_of(session)
+    database, version = _published(catalogue_of(session), provider)
+    spec = load_client(settings.generation.path, version)
+    key = _key(settings, database, spec) if live else None
+    report = asyncio.run(_validated(settings, version, spec, key, live))
+    if session.as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        _print(report, provider)
+    if not report.green or (live and report.level is not Level.LIVE):
+        context.exit(1)
+
+
+def _published(database: Database | None, provider: str) -> tuple[Database, SdkVersion]:
+    found = [version for version in versions.active(database) if version.provider == provider] if database else []
+    if not database or not found:
+        raise ProviderNotFound(f"No client of {provider} is published.", hint=f"Add it: modelscan add {provider}")
+    return database, found[0]
+
+
+def _key(settings: Settings, database: Database, spec: ClientSpec) -> SecretStr | None:
+    if spec.auth.kind == "none":
+        return None
+    usable = store.load(database, Custody.load(settings.data_dir, os.environ)).get(spec.provider, ())
+    if not usable:
+        raise NoUsableKey(
+            f"{spec.provider} has no key to prove it with.", hint=f"Add one: modelscan keys add {spec.provider}"
+        )
+    return min(usable, key=lambda usable: usable.key.score).secret
+
+
+async def _validated(
+    settings: Settings, version: SdkVersion, spec: ClientSpec, key: SecretStr | None, live: bool
+) -> ValidationReport:
+    """The report on the files as they are published."""
+    client = settings.generation.path / version.path
+    test = client.with_name(f"test_{client.name}")
+    # The host was proved by its evidence when the client was published; its address may be a private one.
+    hosts = {*settings.discovery.allowed_private_hosts, urlsplit(spec.base_url).hostname or ""}
+    with Sandbox() as sandbox:
+        async with open_client(allowed_private=hosts, timeout=settings.discovery.timeout_seconds) as http:
+            return await validate(
+                spec, client.read_text(), test.read_text(), sandbox=sandbox, key=key, http=http, reach=live
+            )
+
+
+def _print(report: ValidationReport, provider: str) -> None:
+    rows = ((result.level, result.case, result.outcome, result.seconds, result.detail) for result in report.results)
+    print_table(("level", "case", "outcome", "s", "detail"), rows)
+    click.secho(f"{provider} is proved to level {report.level}.", bold=True)
+    if report.why_not_higher:
+        click.echo(f"Not higher: {report.why_not_higher}")

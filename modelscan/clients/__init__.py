@@ -1,0 +1,1 @@
+"""Published clients as the router knows them: read, never run."""

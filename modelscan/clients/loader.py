@@ -1,0 +1,30 @@
+"""Reads a published client's specification from its file, which must be the one that was proved."""
+
+import hashlib
+from pathlib import Path
+
+from modelscan.codegen.spec_literal import read_spec
+from modelscan.errors import GenerationRefused
+from modelscan.types import ClientSpec, SdkVersion
+
+__all__ = ["load"]
+
+
+def load(folder: Path, version: SdkVersion) -> ClientSpec:
+    """The specification of one version; nothing of the file is run. GenerationRefused for a file that differs."""
+    path = folder / version.path
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise _refused(version, f"{version.path} cannot be read: {error.strerror}") from error
+    if hashlib.sha256(source).hexdigest() != version.sha256:
+        raise _refused(version, f"{version.path} is not the file that was proved: its SHA-256 differs")
+    return read_spec(source)
+
+
+def _refused(version: SdkVersion, why: str) -> GenerationRefused:
+    return GenerationRefused(
+        f"Version {version.version} of {version.provider} is not served: {why}.",
+        hint=f"Generate it again: modelscan add {version.provider} --refresh",
+        provider=version.provider,
+    )

@@ -1,0 +1,95 @@
+"""What is served now: an immutable snapshot that finds a model by any of its names, and the holder that swaps it."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from modelscan.catalog import versions
+from modelscan.catalog.database import Database
+from modelscan.clients.loader import load
+from modelscan.errors import AmbiguousModel, GenerationRefused, UnknownModel
+from modelscan.types import ClientSpec, SdkVersion
+
+__all__ = ["Registry", "Route", "Served", "load_registry"]
+
+_NEAREST = 5
+
+
+class Served(NamedTuple):
+    """One provider's client: its version, and the specification that its file states."""
+
+    version: SdkVersion
+    spec: ClientSpec
+
+
+class Route(NamedTuple):
+    """Where a request goes."""
+
+    spec: ClientSpec
+    model: str
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A snapshot. `problems` says which active version could not be loaded, and why."""
+
+    generation: int = 0
+    served: Mapping[str, Served] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    _routes: Mapping[str, Route] = field(default_factory=dict)
+    """Every full name: `provider/model` and `provider:model`."""
+    _bare: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Model id -> the providers that have it."""
+
+    @classmethod
+    def of(cls, generation: int, served: Iterable[Served], problems: Iterable[str] = ()) -> Self:
+        """Build the look-ups."""
+        by_provider = {one.spec.provider: one for one in served}
+        routes: dict[str, Route] = {}
+        bare: dict[str, tuple[str, ...]] = {}
+        for provider, (_, spec) in by_provider.items():
+            for model in spec.models:
+                routes[f"{provider}/{model.id}"] = routes[f"{provider}:{model.id}"] = Route(spec, model.id)
+                bare[model.id] = (*bare.get(model.id, ()), provider)
+        return cls(generation, by_provider, tuple(problems), routes, bare)
+
+    def resolve(self, name: str) -> Route:
+        """The route of `provider/model`, `provider:model`, or a bare id that one provider has.
+
+        Raises UnknownModel (with the nearest names) or AmbiguousModel (with the choices).
+        """
+        if route := self._routes.get(name):
+            return route
+        providers = self._bare.get(name, ())
+        if len(providers) == 1:
+            return self._routes[f"{providers[0]}/{name}"]
+        if providers:
+            choices = [f"{provider}/{name}" for provider in providers]
+            raise AmbiguousModel(
+                f"{len(choices)} providers have the model {name!r}.",
+                hint=f"Name one: {', '.join(choices)}.",
+                choices=choices,
+            )
+        raise self._unknown(name)
+
+    def _unknown(self, name: str) -> UnknownModel:
+        full = [f"{provider}/{model.id}" for provider, (_, spec) in self.served.items() for model in spec.models]
+        nearest = difflib.get_close_matches(name, [*full, *self._bare], n=_NEAREST, cutoff=0.5)
+        hint = (
+            f"The nearest: {', '.join(nearest)}." if nearest else "GET /v1/models lists what is; `modelscan add` adds."
+        )
+        return UnknownModel(f"No model {name!r} is served here.", hint=hint, model=name, nearest=nearest)
+
+
+def load_registry(database: Database, folder: Path) -> Registry:
+    """The active versions of the catalogue, each read from its file; one bad file costs only its provider."""
+    generation, active = versions.snapshot(database)
+    served, problems = [], []
+    for version in active:
+        try:
+            served.append(Served(version, load(folder, version)))
+        except GenerationRefused as error:
+            problems.append(str(error))
+    return Registry.of(generation, served, problems)

@@ -1,0 +1,106 @@
+"""The bounded loop over meaning: propose, build, validate, and let what failed shape the next proposal."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, TypeVar
+
+from modelscan.errors import NotEnoughEvidence, ValidationFailed
+from modelscan.types import Attempt, ClientSpec, Level, ValidationReport
+from modelscan.validation.probe import REFUSED
+
+__all__ = ["MAX_LOOPS", "Repaired", "Sources", "repair"]
+
+MAX_LOOPS = 3
+
+T = TypeVar("T")
+
+
+class Sources(NamedTuple):
+    """The generated client and its test, as text."""
+
+    client: str
+    test: str
+
+
+class Repaired(NamedTuple):
+    """What the loop ended with: the accepted loop's parts, and every loop that was tried."""
+
+    spec: ClientSpec
+    sources: Sources
+    report: ValidationReport
+    attempts: tuple[Attempt, ...]
+
+
+Propose = Callable[[Sequence[Attempt]], tuple[ClientSpec, str] | Awaitable[tuple[ClientSpec, str] | None] | None]
+Build = Callable[[ClientSpec], tuple[str, str] | Awaitable[tuple[str, str]]]
+Validate = Callable[[ClientSpec, str, str], Awaitable[ValidationReport]]
+OnAttempt = Callable[[Attempt], Awaitable[None] | None]
+
+
+async def repair(propose: Propose, build: Build, validate: Validate, *, on_attempt: OnAttempt) -> Repaired:
+    """Loop until a report is green, nothing new can be proposed, or MAX_LOOPS are used up.
+
+    propose: the attempts so far -> a specification and the hypothesis in words, or None when it has nothing new.
+    build: the specification -> client and test source. validate: those three -> a report. on_attempt hears of each
+    loop as it ends. All but `validate` may be plain or async functions.
+
+    A client that only failed because its key was refused, and for which nothing else can be tried, is accepted at the
+    level below: its key is wrong, not its code. Otherwise raises ValidationFailed with `failed` and `attempts`, or
+    NotEnoughEvidence when there was no proposal at all.
+    """
+    tried: list[Repaired] = []
+    attempts: list[Attempt] = []
+    while len(attempts) < MAX_LOOPS and (proposal := await _settled(propose(tuple(attempts)))) is not None:
+        spec, words = proposal
+        if any(attempt.spec_digest == spec.digest for attempt in attempts):
+            break
+        sources = Sources(*await _settled(build(spec)))
+        report = await validate(spec, *sources)
+        attempts.append(Attempt(number=len(attempts) + 1, proposal=words, spec_digest=spec.digest, report=report))
+        await _settled(on_attempt(attempts[-1]))
+        tried.append(Repaired(spec, sources, report, tuple(attempts)))
+        if report.green:
+            return tried[-1]
+    return _accepted(tried, tuple(attempts))
+
+
+async def _settled(value: T | Awaitable[T]) -> T:
+    return await value if inspect.isawaitable(value) else value
+
+
+def _accepted(tried: Sequence[Repaired], attempts: tuple[Attempt, ...]) -> Repaired:
+    for candidate in tried:
+        if _only_key_refused(candidate.report):
+            return candidate._replace(report=_excused(candidate.report), attempts=attempts)
+    raise _failure(tried)
+
+
+def _only_key_refused(report: ValidationReport) -> bool:
+    return report.level is Level.PROBE and all(
+        result.level is Level.LIVE and result.status in REFUSED for result in report.failed
+    )
+
+
+def _excused(report: ValidationReport) -> ValidationReport:
+    """The report with the refused key's cases as skipped: they showed nothing of the client."""
+    results = tuple(
+        result.model_copy(update={"outcome": "skipped"}) if result.outcome == "failed" else result
+        for result in report.results
+    )
+    return report.model_copy(update={"results": results})
+
+
+def _failure(tried: Sequence[Repaired]) -> ValidationFailed | NotEnoughEvidence:
+    if not tried:
+        return NotEnoughEvidence("There was nothing to propose: the sources do not say how to talk to it.")
+    spec, _, report, attempts = tried[-1]
+    loops = "in one loop" if len(attempts) == 1 else f"in each of {len(attempts)} loops"
+    names = ", ".join(dict.fromkeys(result.case for result in report.failed)) or report.why_not_higher
+    first = next((f" First, {result.case}: {result.detail}" for result in report.failed), "")
+    return ValidationFailed(
+        f"No client for {spec.provider} at {spec.base_url} passed {loops}; failed at last: {names}.{first}",
+        hint="Check the base URL and the key, then add it again; the discovery lists every loop with its cases.",
+        provider=spec.provider,
+        failed=[result.model_dump(mode="json") for result in report.failed],
+        attempts=[attempt.model_dump(mode="json") for attempt in attempts],
+    )

@@ -1,0 +1,195 @@
+"""The warm process that forks a fresh child for each run of generated tests.
+
+`sandbox.py` starts this file by its path with `python -I`, so it imports nothing of ModelScan. Over a Unix socket it
+is told `{"run": {...}}`, together with the write end of a pipe for the results, and `{"end": PID}`. When the socket
+closes (its parent died, however) it kills what still runs and ends.
+"""
+
+import gc
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import httpx2
+import openai
+import pytest
+
+__all__ = ["Reporter", "main", "pytest_arguments"]
+
+_DETAIL_LENGTH = 65_536
+"""Characters; the parent hides secrets in it and shortens it further."""
+_FILE_BYTES = 16 * 2**20
+_MEMORY_BYTES = 4 * 2**30
+_OPEN_FILES = 256
+
+
+class Reporter:
+    """A pytest plugin that writes one JSON line a finished test to `results`, a file descriptor."""
+
+    def __init__(self, results: int) -> None:
+        self._results = results
+        self._tests: dict[str, dict[str, Any]] = {}
+
+    def send(self, **line: Any) -> None:
+        data = (json.dumps(line) + "\n").encode()
+        while data:
+            data = data[os.write(self._results, data) :]
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.send(problem=f"the tests could not be collected: {report.longrepr}"[:_DETAIL_LENGTH])
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+        report: pytest.TestReport = (yield).get_result()  # type: ignore[attr-defined]
+        test = self._tests.setdefault(
+            item.nodeid, {"test": item.name, "outcome": "passed", "detail": "", "status": None}
+        )
+        test["seconds"] = test.get("seconds", 0.0) + report.duration
+        if report.outcome != "passed" and test["outcome"] == "passed" and call.excinfo is not None:
+            test |= {
+                "outcome": report.outcome,
+                "detail": _words(call.excinfo.value),
+                "status": _status(call.excinfo.value),
+            }
+        if report.when == "teardown":
+            self.send(**test)
+
+
+def _words(error: BaseException) -> str:
+    name = "" if isinstance(error, AssertionError | pytest.skip.Exception) else f"{type(error).__name__}: "
+    return f"{name}{error}"[:_DETAIL_LENGTH]
+
+
+def _status(error: BaseException | None) -> int | None:
+    """The HTTP status that `error`, or what it came from, carries."""
+    while error is not None:
+        if isinstance(status := getattr(error, "status_code", None), int):
+            return status
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def pytest_arguments(folder: str, tests: Sequence[str]) -> list[str]:
+    """How pytest runs the files `tests` of `folder`: no configuration from elsewhere, nothing left behind."""
+    off = [word for plugin in ("cacheprovider", "terminal", "doctest", "junitxml") for word in ("-p", f"no:{plugin}")]
+    place = ["--rootdir", folder, "--confcutdir", folder, "-c", os.devnull, "--import-mode=importlib"]
+    return [*off, *place, "--capture=no", *(os.path.join(folder, test) for test in tests)]
+
+
+def _limit(kind: int, value: int) -> None:  # pragma: no cover - in the child, which ends without telling coverage
+    hard = resource.getrlimit(kind)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def _confine(folder: str, seconds: float, env: dict[str, str]) -> None:  # pragma: no cover
+    """Make this child a process group of its own, limited, in `folder`, with `env` added to the clean environment."""
+    os.setpgid(0, 0)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_CPU, int(seconds) + 1)
+    _limit(resource.RLIMIT_FSIZE, _FILE_BYTES)
+    _limit(resource.RLIMIT_AS, _MEMORY_BYTES)
+    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    signal.alarm(int(seconds) + 2)  # ends the run even where nobody is left to kill it
+    os.chdir(folder)
+    os.environ.update(env, HOME=folder, TMPDIR=folder)
+    output = os.open(os.path.join(folder, "output.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+
+
+def _child(run: dict[str, Any], results: int) -> NoReturn:  # pragma: no cover
+    """Run the tests and end without ever returning into the zygote's loop."""
+    try:
+        _confine(run["folder"], run["seconds"], run["env"])
+        reporter = Reporter(results)
+        code = pytest.main(pytest_arguments(run["folder"], run["tests"]), plugins=[reporter])
+        reporter.send(end=int(code))
+    except BaseException:  # noqa: BLE001 - the edge of the process: told in output.log, of which the parent quotes the end
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _fork(run: dict[str, Any], results: int, control: socket.socket) -> int:
+    pid = os.fork()
+    if pid == 0:  # pragma: no cover
+        control.close()
+        _child(run, results)
+    with suppress(PermissionError, ProcessLookupError):
+        os.setpgid(pid, pid)  # also done by the child: whoever comes first, the group is there from now on
+    os.write(results, json.dumps({"pid": pid}).encode() + b"\n")
+    os.close(results)
+    return pid
+
+
+def _end(pid: int) -> None:
+    """Kill the whole group of a run; it was not waited for before, so its id cannot be another's by now."""
+    with suppress(PermissionError, ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def _messages(control: socket.socket) -> Iterator[tuple[dict[str, Any], list[int]]]:
+    """What the parent says, each with the descriptors received so far that no earlier message took."""
+    buffer, descriptors = b"", list[int]()
+    while True:
+        data, received, _, _ = socket.recv_fds(control, 65_536, 16)
+        descriptors += received
+        buffer += data
+        *lines, buffer = buffer.split(b"\n")
+        for line in lines:
+            yield json.loads(line), descriptors
+        if not data:
+            return
+
+
+def _answer(request: httpx2.Request) -> httpx2.Response:
+    if request.method == "GET":
+        return httpx2.Response(200, json={"object": "list", "data": []})
+    chunk = {"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "x", "choices": []}
+    if json.loads(request.content).get("stream"):
+        stream = f"data: {json.dumps(chunk)}\n\ndata: [DONE]\n\n"
+        return httpx2.Response(200, text=stream, headers={"content-type": "text/event-stream"})
+    return httpx2.Response(200, json=chunk | {"object": "chat.completion"})
+
+
+def _warm() -> None:
+    """Go once through what each test does, without a network: the SDK imports and builds much on first use."""
+    http = httpx2.Client(transport=httpx2.MockTransport(_answer))
+    with openai.OpenAI(api_key="warm", base_url="http://warm.invalid", http_client=http) as client:
+        client.models.list()
+        client.chat.completions.create(model="x", messages=[])
+        list(client.chat.completions.create(model="x", messages=[], stream=True))
+    for sdk in (openai.OpenAI, openai.AsyncOpenAI):  # their own transport: measured 0.29 s the first time, 0.04 s then
+        sdk(api_key="warm", base_url="http://warm.invalid")
+    gc.collect()
+    gc.freeze()
+
+
+def main(control: socket.socket) -> None:
+    """Serve runs until `control` closes."""
+    _warm()
+    running = set[int]()
+    for message, descriptors in _messages(control):
+        if "run" in message:
+            running.add(_fork(message["run"], descriptors.pop(0), control))
+        else:
+            running.remove(message["end"])
+            _end(message["end"])
+    for pid in running:
+        _end(pid)
+
+
+if __name__ == "__main__":
+    main(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,70 @@
+"""The documentation names every setting, command, option, route and error."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from modelscan.cli import COMMANDS
+from modelscan.cli.lazy import LazyGroup
+from modelscan.errors import ModelScanError, error_from_code
+from modelscan.settings import Settings
+from modelscan.settings.environment import variables
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / name).read_text()
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    for row in COMMANDS:
+        command = LazyGroup.command_of(row)
+        if isinstance(command, click.Group):
+            yield from ((f"{row.name} {name}", child) for name, child in command.commands.items())
+        else:
+            yield row.name, command
+
+
+@pytest.mark.parametrize(("variable", "path"), variables().items())
+def test_every_setting_is_documented_with_its_default(variable: str, path: tuple[str, ...]) -> None:
+    value: object = Settings()
+    for name in path:
+        value = getattr(value, name)
+    line = next(line for line in page("settings.md").splitlines() if line.startswith(f"| `{'.'.join(path)}` |"))
+    assert f"| `{variable}` |" in line
+    assert (f"| `{value}` |" if value != () else "| none |") in line
+
+
+def test_every_command_is_documented_with_its_options() -> None:
+    text = page("cli.md")
+    for name, command in commands():
+        section = re.search(rf"^## `modelscan {name}\b.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+        assert section, name
+        options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
+        assert [option for option in options if option not in section[0]] == [], name
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [path.name for path in sorted((ROOT / "docs").glob("*.md")) if f"docs/{path.name}" not in readme] == []
+
+
+@pytest.mark.parametrize("name", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
+def test_every_link_to_a_file_leads_somewhere(name: str) -> None:
+    page_path = ROOT / name
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", page_path.read_text())
+    assert [link for link in links if not (page_path.parent / link).exists()] == []
+
+
+def codes(cls: type[ModelScanError]) -> list[str]:
+    return [cls.code, *(code for child in cls.__subclasses__() for code in codes(child))]
+
+
+def test_every_error_code_is_documented() -> None:
+    text = page("api.md")
+    known = [code for code in codes(ModelScanError) if type(error_from_code(code, "")).__module__ == "modelscan.errors"]
+    assert [code for code in known if f"`{code}`" not in text] == []
