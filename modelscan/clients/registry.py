@@ -1,6 +1,8 @@
 """What is served now: an immutable snapshot that finds a model by any of its names, and the holder that swaps it."""
 
 import difflib
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +31,8 @@ class Route(NamedTuple):
 
     spec: ClientSpec
     model: str
+    url: str
+    """Of the chat endpoint; a `${VARIABLE}` of the base URL is filled in, and stays where the environment has none."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,9 @@ class Registry:
         routes: dict[str, Route] = {}
         bare: dict[str, tuple[str, ...]] = {}
         for provider, (_, spec) in by_provider.items():
+            url = _chat_url(spec)
             for model in spec.models:
-                routes[f"{provider}/{model.id}"] = routes[f"{provider}:{model.id}"] = Route(spec, model.id)
+                routes[f"{provider}/{model.id}"] = routes[f"{provider}:{model.id}"] = Route(spec, model.id, url)
                 bare[model.id] = (*bare.get(model.id, ()), provider)
         return cls(generation, by_provider, tuple(problems), routes, bare)
 
@@ -81,6 +86,12 @@ class Registry:
             f"The nearest: {', '.join(nearest)}." if nearest else "GET /v1/models lists what is; `modelscan add` adds."
         )
         return UnknownModel(f"No model {name!r} is served here.", hint=hint, model=name, nearest=nearest)
+
+
+def _chat_url(spec: ClientSpec) -> str:
+    path = next(endpoint.path for endpoint in spec.endpoints if endpoint.operation == "chat")
+    base = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), spec.base_url)
+    return base.rstrip("/") + path
 
 
 def load_registry(database: Database, folder: Path) -> Registry:

@@ -24,6 +24,8 @@ ROWS: dict[str, Row] = {
     "togetherai": Row(
         base_url="https://api.together.xyz/v1", doc="https://docs.together.ai/docs/openai-api-compatibility"
     ),
+    "venice": Row(base_url="https://api.venice.ai/api/v1", doc="https://docs.venice.ai/overview/about-venice"),
+    "vercel": Row(base_url="https://ai-gateway.vercel.sh/v1", doc="https://vercel.com/docs/ai-gateway/openai-compat"),
     "xai": Row(base_url="https://api.x.ai/v1", doc="https://docs.x.ai/docs/api-reference"),
 }
 """Only what is certain: a provider that is not here and publishes no URL is reported as such, never guessed."""

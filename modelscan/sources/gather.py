@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from modelscan.sources import SOURCES
+from modelscan.sources.provider_itself import candidates
 from modelscan.sources.source import Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord, utc_now
 
@@ -77,5 +78,5 @@ def _young(source: Source, request: SourceRequest, saved: Saved) -> SourceRecord
     if not source.cached or (source.needs_base_url and request.operator_named):
         return None
     since = utc_now() - timedelta(days=request.settings.cache_days)
-    url = request.base_url.rstrip("/") if source.needs_base_url and request.base_url else None
+    url = candidates(request.base_url)[0] if source.needs_base_url and request.base_url else None
     return saved(source.name, request.identifier.provider, url, since)

@@ -14,9 +14,12 @@ from modelscan import __version__
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.types import Frozen
 
-__all__ = ["Answer", "GuardedBackend", "ask", "open_client", "origin_of"]
+__all__ = ["Answer", "GuardedBackend", "ask", "is_public", "open_client", "origin_of"]
 
 _MAX_BYTES = 64 * 2**20
+_MAX_SECONDS = 60.0
+"""For one whole answer: the client's own timeout starts again with each chunk."""
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class Answer(Frozen):
@@ -50,7 +53,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         try:
             with anyio.fail_after(timeout):
                 found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:
             raise httpcore2.ConnectError(f"{host} cannot be resolved: {error}") from error
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         if not {host, f"{host}:{port}"} & set(self._allowed):
@@ -71,15 +74,25 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
 
 def _refuse_private(host: str, address: str) -> None:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        ip = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else ip)
-    if not ip.is_global or ip.is_multicast:
+    if not is_public(address):
         raise HostRefused(
             f"{host} is at {address}, which is no public address.",
             hint="If it is yours, name it with --base-url, or list it in discovery.allowed_private_hosts.",
             host=host,
         )
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet, also where it wraps an IPv4 address in an IPv6 one."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        ip = ip.ipv4_mapped or ip.sixtofour or _translated(ip) or (ip.teredo[1] if ip.teredo else ip)
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+
+
+def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address behind a NAT64 one, as networks without IPv4 resolve names to."""
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
 
 
 def open_client(*, allowed_private: Collection[str] = (), timeout: float = 10.0) -> httpx2.AsyncClient:
@@ -97,20 +110,40 @@ def open_client(*, allowed_private: Collection[str] = (), timeout: float = 10.0)
 
 
 async def ask(http: httpx2.AsyncClient, method: str, url: str, *, limit: int = _MAX_BYTES, **more: Any) -> Answer:
-    """One request, its answer read whole. Raises SourceUnavailable on a transport fault or past `limit` bytes."""
+    """One request, its answer read whole.
+
+    Raises SourceUnavailable on a transport fault, past `limit` bytes or past a minute; HostRefused as the client does.
+    """
     try:
-        async with http.stream(method, url, **more) as answer:
-            body = bytearray()
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > limit:
-                    raise SourceUnavailable(f"{url} answered more than {limit} bytes.", url=url)
-    except (httpx2.TransportError, httpx2.InvalidURL, httpx2.DecodingError) as error:
-        words = str(error) or type(error).__name__
-        raise SourceUnavailable(f"{origin_of(url)} cannot be reached: {words}.", url=url) from error
-    return Answer(
-        status=answer.status_code, headers=dict(answer.headers), body=bytes(body), json_body=_parsed(bytes(body))
-    )
+        with anyio.fail_after(_MAX_SECONDS):
+            async with http.stream(method, url, **more) as answer:
+                body = await _read(answer, limit)
+    except (httpx2.TransportError, httpx2.InvalidURL, httpx2.DecodingError, TimeoutError) as error:
+        raise SourceUnavailable(f"{_place(url)} cannot be reached: {_words(error)}.", url=url) from error
+    return Answer(status=answer.status_code, headers=dict(answer.headers), body=body, json_body=_parsed(body))
+
+
+async def _read(answer: httpx2.Response, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes():
+        body += chunk
+        if len(body) > limit:
+            url = str(answer.url)
+            raise SourceUnavailable(f"{url} answered more than {limit} bytes.", url=url)
+    return bytes(body)
+
+
+def _words(error: Exception) -> str:
+    """The fault in words; a local one is named only, as its text quotes the header that held a key."""
+    local = isinstance(error, httpx2.LocalProtocolError)
+    return type(error).__name__ if local else str(error).rstrip(".") or type(error).__name__
+
+
+def _place(url: str) -> str:
+    try:
+        return origin_of(url)
+    except httpx2.InvalidURL:
+        return "A URL that is none"
 
 
 def origin_of(url: str) -> str:
@@ -120,7 +153,15 @@ def origin_of(url: str) -> str:
 
 
 def _parsed(body: bytes) -> Any:
+    """JSON that can be stored again: without NaN and Infinity, and without half a surrogate pair."""
     try:
-        return json.loads(body)
+        parsed = json.loads(body, parse_constant=_refuse_constant)
+        if b"\\u" in body:
+            json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return None
+    return parsed
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")

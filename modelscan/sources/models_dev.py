@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from modelscan.errors import SourceUnavailable
+from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import ask
 from modelscan.sources.source import Source, SourceRequest
 from modelscan.types import Model, Price, SourceGap, SourceRecord
@@ -54,12 +54,16 @@ class Override(_Theirs):
 
     npm: str | None = None
     api: str | None = None
+    shape: str | None = None
+    """`completions` or `responses`, where the package speaks both."""
 
 
 class ListedModel(_Theirs):
     id: str
     name: str | None = None
     family: str | None = None
+    status: str | None = None
+    """`alpha`, `beta` or `deprecated`."""
     attachment: bool = False
     reasoning: bool = False
     structured_output: bool = False
@@ -88,7 +92,7 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
         answer = await ask(request.http, "GET", url)
         if answer.status != 200 or not isinstance(answer.json_body, dict):
             raise SourceUnavailable(f"{url} answered {answer.status} and no list.", url=url)
-    except SourceUnavailable as error:
+    except (SourceUnavailable, HostRefused) as error:
         return _from_snapshot(request.identifier.provider, error.message)
     return record_of(answer.json_body, request.identifier.provider, url=url, body=answer.body, fetched_at=None, note="")
 
@@ -96,11 +100,21 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
 def record_of(
     listed: dict[str, Any], provider: str, *, url: str, body: bytes, fetched_at: datetime | None, note: str
 ) -> SourceRecord | SourceGap:
-    """The record of one provider of the whole list; `fetched_at` None is now, anything else marks it as stale."""
+    """The record of one provider of the whole list; `fetched_at` None is now, anything else marks it as stale.
+
+    A gap where the list lacks it or holds it in no readable form; model rows that cannot be read are counted in the
+    record's note.
+    """
     if provider not in listed:
         nearest = tuple(difflib.get_close_matches(provider, listed, n=_NEAREST, cutoff=0.5))
         reason = f"models.dev lists {len(listed)} providers, and {provider} is not among them"
         return SourceGap(source=NAME, kind="unknown", reason=f"{reason}{f' ({note})' if note else ''}", nearest=nearest)
+    try:
+        _, read, bad = read_provider(listed[provider])
+    except ValidationError as error:
+        reason = f"models.dev's row of {provider} cannot be read: {error.errors()[0]['msg']}"
+        return SourceGap(source=NAME, kind="malformed", reason=reason)
+    counted = f"{bad} of {len(read) + bad} models cannot be read" if bad else ""
     more = {} if fetched_at is None else {"fetched_at": fetched_at}
     return SourceRecord.of(
         source=NAME,
@@ -110,7 +124,7 @@ def record_of(
         trusted=True,
         sha256=hashlib.sha256(body).hexdigest(),
         stale=fetched_at is not None,
-        note=note,
+        note="; ".join(filter(None, (note, counted))),
         **more,
     )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import httpx2
 from pydantic import SecretStr
 
+from modelscan.errors import InvalidInput
 from modelscan.settings import DiscoverySettings
 from modelscan.types import Identifier, SourceGap, SourceRecord
 
@@ -27,6 +28,22 @@ class SourceRequest:
     """Where this service's reference provider listens."""
     key: SecretStr | None = None
     """May be sent to `base_url` and nowhere else."""
+
+    def __post_init__(self) -> None:
+        """Raises InvalidInput where the operator's base URL is none, or holds what may be a secret."""
+        if self.operator_named and not _is_base_url(self.base_url or ""):
+            raise InvalidInput(
+                "The base URL is not http(s)://HOST[:PORT][/PATH], without user, query or fragment.",
+                hint="Such as http://127.0.0.1:9001/v1; a key goes with --api-key.",
+            )
+
+
+def _is_base_url(text: str) -> bool:
+    try:
+        url = httpx2.URL(text)
+    except httpx2.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and not (url.userinfo or url.query or url.fragment)
 
 
 @dataclass(frozen=True)

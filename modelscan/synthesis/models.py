@@ -1,16 +1,19 @@
 """Which models a client serves: what the provider itself lists, with what models.dev knows of them."""
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Sequence
 
-from modelscan.errors import NotEnoughEvidence, UnknownIdentifier
-from modelscan.sources.models_dev import ListedModel, models_of
+from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
+from modelscan.sources.models_dev import ListedModel, ListedProvider, models_of
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Model, SourceRecord
 
-__all__ = ["models_for"]
+__all__ = ["left_out", "models_for"]
 
 _NEAREST = 5
+_NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(bge|tts|melotts)-", re.IGNORECASE)
+"""models.dev lists embeddings and the like as answering in text; only their names and families tell."""
 
 
 def models_for(evidence: Evidence, base_url: str) -> tuple[tuple[Model, ...], str, SourceRecord]:
@@ -28,7 +31,7 @@ def models_for(evidence: Evidence, base_url: str) -> tuple[tuple[Model, ...], st
             hint=f"modelscan add {evidence.identifier.provider}/{nearest[0]}",
             nearest=[f"{evidence.identifier.provider}/{one}" for one in nearest],
         )
-    return models, asked or _cheapest(models), record
+    return models, asked or _to_try(models, evidence), record
 
 
 def _models(evidence: Evidence, base_url: str) -> tuple[tuple[Model, ...], SourceRecord]:
@@ -37,21 +40,48 @@ def _models(evidence: Evidence, base_url: str) -> tuple[tuple[Model, ...], Sourc
     served = _served(evidence, base_url)
     if evidence.record("operator"):
         return _of_own_server(evidence, served)
-    if itself and served and (both := [known[id_] for id_ in served if id_ in known]):
+    if itself and (both := [known.get(id_) or Model(id=id_) for id_ in served if _wanted(id_, known, evidence)]):
         return tuple(both), itself
     if known and listed_record:
         return tuple(known.values()), listed_record
-    builtin = evidence.record("builtin")
-    payload = builtin.payload if builtin and isinstance(builtin.payload, dict) else {}
-    stated = payload.get("models")
-    if builtin and isinstance(stated, list) and stated:
-        return tuple(Model(id=str(id_)) for id_ in stated), builtin
-    if itself and served:
+    builtin, stated = evidence.record("builtin"), _stated(evidence)
+    if builtin and stated:
+        return stated, builtin
+    if itself and served and not _other_ways(evidence):
         return tuple(Model(id=id_) for id_ in served), itself
-    raise NotEnoughEvidence(
-        f"Not enough evidence for {evidence.identifier.provider}: no source lists a model that answers in text.",
-        hint=f"If you know one: modelscan add {evidence.identifier.provider}/MODEL --base-url URL",
+    raise _no_models(evidence)
+
+
+def _stated(evidence: Evidence) -> tuple[Model, ...]:
+    """The models that our own row of a provider names."""
+    builtin = evidence.record("builtin")
+    stated = builtin.payload.get("models") if builtin and isinstance(builtin.payload, dict) else None
+    return tuple(Model(id=str(id_)) for id_ in stated) if isinstance(stated, list) else ()
+
+
+def _no_models(evidence: Evidence) -> UnsupportedProtocol | NotEnoughEvidence:
+    provider = evidence.identifier.provider
+    if ways := _other_ways(evidence):
+        return UnsupportedProtocol(
+            f"All chat models of {provider} are spoken to otherwise: {', '.join(ways)}.",
+            hint=f"If it also has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
+            protocol=ways[0],
+        )
+    return NotEnoughEvidence(
+        f"Not enough evidence for {provider}: no source lists a model that chats.",
+        hint=f"If you know one: modelscan add {provider}/MODEL --base-url URL",
     )
+
+
+def _other_ways(evidence: Evidence) -> list[str]:
+    """The packages, shapes or URLs of their own that the listed chat models are spoken to with."""
+    own = [model.provider for model in _listed(evidence) if _chats(model) and model.provider]
+    return sorted({way for other in own for way in (other.npm, other.shape, other.api) if way})
+
+
+def _wanted(id_: str, known: dict[str, Model], evidence: Evidence) -> bool:
+    """Of a provider's own list: what models.dev says chats, and what was asked for (newer than models.dev knows)."""
+    return id_ in known or id_ == evidence.identifier.model
 
 
 def _of_own_server(evidence: Evidence, served: tuple[str, ...]) -> tuple[tuple[Model, ...], SourceRecord]:
@@ -79,20 +109,43 @@ def _usable(id_: str) -> bool:
     return bool(id_) and len(id_) <= 256 and id_.isprintable() and id_ == id_.strip()
 
 
-def _chatting(evidence: Evidence) -> Iterable[ListedModel]:
-    """Those of models.dev that answer in text and in their provider's own way; others have another protocol or URL."""
+def _listed(evidence: Evidence) -> tuple[ListedModel, ...]:
+    return evidence.listed[1] if evidence.listed else ()
+
+
+def left_out(evidence: Evidence) -> int:
+    """How many readable models of models.dev's list are no chat models of this provider's protocol."""
+    return len(_listed(evidence)) - len(_chatting(evidence))
+
+
+def _chatting(evidence: Evidence) -> list[ListedModel]:
+    """Those of models.dev that chat in text and in their provider's own way; others have another protocol or URL."""
     if evidence.listed is None:
         return []
     provider, models, _ = evidence.listed
-    return [
-        model
-        for model in models
-        if "text" in model.modalities.output
-        and (model.provider is None or (model.provider.npm in (None, provider.npm) and model.provider.api is None))
-    ]
+    return [model for model in models if _chats(model) and _same_way(model, provider)]
 
 
-def _cheapest(models: tuple[Model, ...]) -> str:
+def _chats(model: ListedModel) -> bool:
+    text = "text" in model.modalities.input and "text" in model.modalities.output
+    return text and not _NO_CHAT.search(f"{model.family or ''} {model.id}")
+
+
+def _same_way(model: ListedModel, provider: ListedProvider) -> bool:
+    other = model.provider
+    return other is None or (
+        other.npm in (None, provider.npm) and other.api is None and other.shape in (None, "completions")
+    )
+
+
+def _to_try(models: tuple[Model, ...], evidence: Evidence) -> str:
+    """The cheapest model that calls tools, as guards and OCR do not, and is not deprecated; else the cheapest."""
+    old = {model.id for model in _listed(evidence) if model.status == "deprecated"}
+    sure = [model for model in models if "tool_call" in model.capabilities and model.id not in old]
+    return _cheapest(sure or models)
+
+
+def _cheapest(models: Sequence[Model]) -> str:
     """The model with the lowest known price for output; without any, the first."""
     priced = [(model.price.output_mtok, model.id) for model in models if model.price and model.price.output_mtok]
     return min(priced)[1] if priced else models[0].id

@@ -1,13 +1,14 @@
 """The last word on a proposal: each field cites a record, and no URL enters that no trusted record names."""
 
-import ipaddress
 import re
+import socket
 from collections.abc import Iterator, Mapping
 
 import httpx2
 from pydantic import JsonValue, ValidationError
 
 from modelscan.errors import HostRefused, NotEnoughEvidence
+from modelscan.sources.http import is_public
 from modelscan.sources.provider_itself import candidates
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Auth, ClientSpec, Model
@@ -96,10 +97,11 @@ def _parsed(base_url: str) -> httpx2.URL | None:
 
 
 def _is_private(host: str) -> bool:
+    """Whether it is a private address in any spelling (`127.1`, `2130706433`), or a name for such."""
     try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+        return not is_public(host if ":" in host else socket.inet_ntoa(socket.inet_aton(host)))
+    except OSError:
+        return f".{host.rstrip('.')}".endswith((".localhost", ".local", ".internal"))
 
 
 def _texts(value: JsonValue) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Prefect flows: the order of the tasks, and how they may run beside each other."""

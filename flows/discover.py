@@ -1,0 +1,68 @@
+"""The flow that everything starts: from an identifier to a served answer."""
+
+import asyncio
+from functools import partial
+
+from prefect import flow
+
+from modelscan.sources.gather import first_wave, second_wave, with_named_base_url
+from modelscan.sources.source import SourceRequest
+from modelscan.synthesis.evidence import Evidence
+from modelscan.validation.repair import repair
+from tasks.generating import generate
+from tasks.publishing import publish, reload
+from tasks.reporting import report
+from tasks.run import Run, opened
+from tasks.scraping import remember, scrape_source
+from tasks.synthesising import synthesise
+from tasks.validating import validate
+
+__all__ = ["discover_provider"]
+
+
+@flow(name="discover-provider", flow_run_name="discover {identifier}", persist_result=False)
+async def discover_provider(identifier: str, base_url: str | None = None, refresh: bool = False) -> str:
+    """Find out how to talk to a model or a provider, prove it, and serve it.
+
+    Args:
+        identifier: `provider/model`, such as deepseek/deepseek-chat, or a provider alone.
+        base_url: The address of an OpenAI-compatible server of your own, up to and with /v1.
+        refresh: Ask the sources anew instead of using their answers of the last days.
+    """
+    async with opened(identifier, base_url, refresh) as run:
+        evidence, request = await _gather(run)
+        await remember(run, evidence)
+        proved = await repair(
+            partial(synthesise, run, evidence),
+            partial(generate, run, evidence),
+            partial(validate, run, request),
+            on_attempt=run.record_attempt,
+        )
+        version = await publish(run, proved)
+        generation = await reload(run, version)
+        level = proved.report.level
+        ended = await run.succeeded(
+            evidence.gaps,
+            level=level,
+            why_not_higher=proved.report.why_not_higher,
+            version=version.version,
+            generation=generation,
+        )
+    await report(ended, proved, evidence)
+    return f"{identifier}: {level}"
+
+
+async def _gather(run: Run) -> tuple[Evidence, SourceRequest]:
+    """Both waves: the sources that can be asked at once, then the provider itself where it had to be found first."""
+    request = await run.request()
+    first = await asyncio.gather(*(scrape_source(run, request, source.name) for source in first_wave(request)))
+    named = with_named_base_url(request, [found.record for found in first if found.record])
+    second = await asyncio.gather(*(scrape_source(run, named, source.name) for source in second_wave(request)))
+    found = (*first, *second)
+    evidence = Evidence(
+        identifier=run.identifier,
+        records=tuple(one.record for one in found if one.record),
+        gaps=tuple(one.gap for one in found if one.gap),
+        allowed_private=run.bench.settings.discovery.allowed_private_hosts,
+    )
+    return evidence, named

@@ -1,0 +1,43 @@
+"""`python -m flows.prefect_api --port N`: the Prefect API and UI in this process, until its parent is gone."""
+
+import argparse
+import os
+import sys
+import threading
+
+__all__ = ["main"]
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_LOGGING_LEVEL": "WARNING",
+}
+
+
+def main() -> None:
+    """Serve on 127.0.0.1 until SIGTERM, or until stdin ends."""
+    parser = argparse.ArgumentParser(prog="python -m flows.prefect_api", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    port = parser.parse_args().port
+    url = f"http://127.0.0.1:{port}/api"
+    os.environ.update({**QUIET, "PREFECT_API_URL": url, "PREFECT_UI_API_URL": url})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _serve(port)
+
+
+def _serve(port: int) -> None:
+    # Prefect reads its settings when it is imported, so they are set first.
+    import uvicorn
+    from prefect.server.api.server import create_app
+
+    uvicorn.run(create_app(final=True), host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=3)
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""`python -m flows.runner`: takes the scheduled runs of its deployment and executes them here, where all is warm."""
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import threading
+from uuid import UUID
+
+import anyio
+import httpx
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import PrefectException
+from prefect.flow_engine import run_flow_async
+from prefect.states import Crashed
+from prefect.types.entrypoint import EntrypointType
+
+from flows.discover import discover_provider
+from modelscan import __version__
+from tasks.bench import the_bench
+
+__all__ = ["main"]
+
+_POLL_SECONDS = 0.5
+_AT_ONCE = 4
+_log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Run until SIGTERM, or until stdin ends; each line on stdin means: look now."""
+    asyncio.run(_main())
+
+
+async def _main() -> None:
+    wake, stop = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, stop.set)
+    threading.Thread(target=_listen, args=(loop, wake, stop), daemon=True).start()
+    _say(state="starting", detail="warming up")
+    await asyncio.to_thread(the_bench)
+    serving = asyncio.create_task(_serve(wake))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        serving.result()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    the_bench().sandbox.close()
+
+
+def _listen(loop: asyncio.AbstractEventLoop, wake: asyncio.Event, stop: asyncio.Event) -> None:
+    for _ in sys.stdin.buffer:
+        loop.call_soon_threadsafe(wake.set)
+    loop.call_soon_threadsafe(stop.set)
+
+
+def _say(**what: object) -> None:
+    print(json.dumps(what), flush=True)  # noqa: T201 - the line that the parent reads
+
+
+async def _serve(wake: asyncio.Event) -> None:
+    async with get_client() as client:
+        while error := await client.api_healthcheck():
+            _say(state="starting", detail=f"waiting for the Prefect API ({type(error).__name__})")
+            await asyncio.sleep(_POLL_SECONDS)
+        deployment = await _deploy()
+        await _crash_leftovers(client, deployment)
+        _say(state="ready", deployment=str(deployment))
+        running: dict[UUID, asyncio.Task[None]] = {}
+        try:
+            await _poll(client, deployment, wake, running)
+        finally:
+            for task in running.values():
+                task.cancel()
+            await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+async def _poll(
+    client: PrefectClient, deployment: UUID, wake: asyncio.Event, running: dict[UUID, asyncio.Task[None]]
+) -> None:
+    while True:
+        if len(running) < _AT_ONCE:
+            for run in await _scheduled(client, deployment):
+                if run.id not in running and len(running) < _AT_ONCE:
+                    running[run.id] = asyncio.create_task(_execute(run, running))
+        wake.clear()
+        with anyio.move_on_after(_POLL_SECONDS):
+            await wake.wait()
+
+
+async def _scheduled(client: PrefectClient, deployment: UUID) -> list[FlowRun]:
+    try:
+        return await client.get_scheduled_flow_runs_for_deployments([deployment])
+    except (PrefectException, httpx.HTTPError) as error:
+        _log.warning("the Prefect API did not answer: %s", error)
+        return []
+
+
+async def _execute(run: FlowRun, running: dict[UUID, asyncio.Task[None]]) -> None:
+    """One run, limited in time; whatever becomes of it, the loop goes on."""
+    seconds = the_bench().settings.discovery.run_seconds
+    try:
+        async with asyncio.timeout(seconds):
+            await run_flow_async(discover_provider, flow_run=run, parameters=run.parameters, return_type="state")
+    except TimeoutError:
+        _log.warning("%s took more than %g s", run.name, seconds)
+    except Exception:  # noqa: BLE001 - the edge of one run: the others go on
+        _log.exception("%s ended unexpectedly", run.name)
+    finally:
+        running.pop(run.id, None)
+
+
+async def _deploy() -> UUID:
+    """Make the deployment known, so that the UI and the API can ask for runs of it."""
+    deployment = await discover_provider.ato_deployment(
+        name="discover-provider",
+        description="Find out how to talk to a model or a provider, prove it, and serve it.",
+        tags=["modelscan"],
+        version=__version__,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    return await deployment.aapply()
+
+
+async def _crash_leftovers(client: PrefectClient, deployment: UUID) -> None:
+    """Runs that a runner before this one was executing when it died."""
+    busy = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])
+    for run in await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment]), state=FlowRunFilterState(type=busy)
+        )
+    ):
+        await client.set_flow_run_state(run.id, Crashed(message="The runner that executed it ended."), force=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""What the records claim of one field each, the likeliest claim first, with the record that makes it."""
+
+import re
+from collections.abc import Sequence
+
+from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
+from modelscan.sources.provider_itself import Observation, candidates
+from modelscan.synthesis.evidence import Evidence
+from modelscan.types import Auth, SourceRecord
+
+__all__ = ["PROTOCOL_OF_PACKAGE", "auths", "base_urls", "name_of", "protocol_of"]
+
+PROTOCOL_OF_PACKAGE = {
+    "@ai-sdk/openai-compatible": "openai_chat",
+    "@openrouter/ai-sdk-provider": "openai_chat",
+    "@ai-sdk/amazon-bedrock": "bedrock_converse",
+    "@ai-sdk/anthropic": "anthropic_messages",
+    "@ai-sdk/azure": "azure_openai",
+    "@ai-sdk/cohere": "cohere_v2",
+    "@ai-sdk/gateway": "vercel_ai_gateway",
+    "@ai-sdk/google": "gemini_generate_content",
+    "@ai-sdk/google-vertex": "vertex_generate_content",
+    "@ai-sdk/google-vertex/anthropic": "vertex_anthropic",
+    "@ai-sdk/openai": "openai_responses",
+}
+"""What an AI SDK package speaks by default; one that is not here says nothing certain."""
+
+_NOT_HERE = (404, 405)
+_WEAK_AUTHS = (("Authorization", "Bearer"), ("x-api-key", ""), ("api-key", ""))
+
+
+def name_of(evidence: Evidence, fallback: SourceRecord) -> tuple[str, SourceRecord]:
+    """The name that a list gives it, else its id, which rests on `fallback`."""
+    for source in ("models.dev", "builtin"):
+        record, name = evidence.record(source), evidence.claim(source, "name")
+        if record and name:
+            return name, record
+    return evidence.identifier.provider, fallback
+
+
+def protocol_of(evidence: Evidence) -> tuple[str, SourceRecord]:
+    """The protocol and the record that says so."""
+    provider = evidence.identifier.provider
+    builtin = evidence.record("builtin")
+    if operator := evidence.record("operator"):
+        return _protocol_of_own_server(evidence, operator)
+    if builtin and (protocol := evidence.claim("builtin", "protocol")):
+        return protocol, builtin
+    record = evidence.record("models.dev")
+    if record is None:
+        raise _unknown(evidence)
+    package = evidence.claim("models.dev", "npm") or "no package"
+    protocol = PROTOCOL_OF_PACKAGE.get(package, "")
+    if not protocol:
+        raise NotEnoughEvidence(
+            f"Not enough evidence for {provider}: models.dev names its package {package}, which tells no protocol.",
+            hint=f"If it has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
+            package=package,
+        )
+    if protocol != "openai_chat":
+        raise UnsupportedProtocol(
+            f"{provider} speaks {protocol} (models.dev: {package}), for which there is no template yet.",
+            hint=f"If it also has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
+            protocol=protocol,
+        )
+    return protocol, record
+
+
+def _protocol_of_own_server(evidence: Evidence, operator: SourceRecord) -> tuple[str, SourceRecord]:
+    record = evidence.record("provider")
+    if record is None:
+        why = next((gap.reason for gap in evidence.gaps if gap.source == "provider"), "it was not asked")
+        raise NotEnoughEvidence(
+            f"Not enough evidence for {evidence.identifier}: {why.rstrip('.')}.",
+            hint="Start the server, check --base-url, and add it again.",
+            base_url=operator.url,
+        )
+    return "openai_chat", record
+
+
+def _unknown(evidence: Evidence) -> UnknownIdentifier | NotEnoughEvidence:
+    unread = next((gap.reason for gap in evidence.gaps if gap.source == "models.dev" and gap.kind != "unknown"), None)
+    if unread:
+        return NotEnoughEvidence(
+            f"Not enough evidence for {evidence.identifier.provider}: {unread}.",
+            hint=f"If it has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
+        )
+    nearest = [name for gap in evidence.gaps for name in gap.nearest]
+    like = f" Did you mean {', '.join(nearest[:3])}?" if nearest else ""
+    return UnknownIdentifier(
+        f"No source knows the provider {evidence.identifier.provider!r}.{like}",
+        hint=f"A server of your own: modelscan add {evidence.identifier} --base-url URL",
+        nearest=nearest,
+        gaps=[gap.reason for gap in evidence.gaps],
+    )
+
+
+def base_urls(evidence: Evidence) -> list[tuple[str, SourceRecord]]:
+    """Base URLs, the likeliest first."""
+    if operator := evidence.record("operator"):
+        given, other = candidates(operator.url)
+        ranked = sorted((given, other), key=lambda base: (-_likelihood(evidence.observations, base), base != given))
+        return [(base, operator) for base in ranked]
+    for source, field in (("builtin", "base_url"), ("models.dev", "api")):
+        record, named = evidence.record(source), evidence.claim(source, field)
+        if record and named:
+            return [(candidates(named)[0], record)]
+    raise NotEnoughEvidence(
+        f"Not enough evidence for {evidence.identifier.provider}: no source names a base URL.",
+        hint=f"If you know it: modelscan add {evidence.identifier} --base-url URL",
+    )
+
+
+def _likelihood(observations: Sequence[Observation], base: str) -> int:
+    """How much below `base` looked like the API: the models list counts most, then errors in JSON that are no 404."""
+    score = 0
+    for seen in observations:
+        if seen.base_url != base:
+            continue
+        if seen.shape == "models":
+            score += 4
+        elif seen.status in (401, 403):
+            score += 2
+        elif seen.shape == "error" and seen.status not in _NOT_HERE:
+            score += 1
+    return score
+
+
+def auths(evidence: Evidence) -> list[tuple[Auth, SourceRecord]]:
+    """Ways to carry the key, the likeliest first."""
+    env = _variables(evidence)
+    builtin, listed = evidence.record("builtin"), evidence.record("models.dev")
+    if operator := evidence.record("operator"):
+        itself = evidence.record("provider") or operator
+        return [(auth, itself) for auth in _auths_of_own_server(evidence.observations, env)]
+    if builtin and evidence.claim("builtin", "auth") == "none":
+        return [(Auth(kind="none"), builtin)]
+    return [(Auth(env=env), record) for record in (listed, builtin) if record][:1]
+
+
+def _auths_of_own_server(observations: Sequence[Observation], env: tuple[str, ...]) -> list[Auth]:
+    proven = next((seen.key_header for seen in observations if seen.with_key and seen.shape == "models"), None)
+    headers = [Auth(header=header, scheme=scheme, env=env) for header, scheme in _WEAK_AUTHS]
+    if proven:
+        return sorted(headers, key=lambda auth: auth.header != proven)
+    open_ways = [seen for seen in observations if not seen.with_key and seen.status not in _NOT_HERE]
+    chats = [seen.status for seen in open_ways if seen.method == "POST"] or [seen.status for seen in open_ways]
+    if 401 in chats or 403 in chats:
+        return headers
+    # Some servers read the body before they ask who sent it: a refusal of the real chat brings the headers up.
+    return [Auth(kind="none"), *headers]
+
+
+def _variables(evidence: Evidence) -> tuple[str, ...]:
+    """The environment variables for the key: models.dev's, but for those that stand in the URL, else the usual one."""
+    usual = re.sub(r"[^A-Z0-9]+", "_", evidence.identifier.provider.upper()) + "_API_KEY"
+    if evidence.listed is None or evidence.record("operator"):
+        return (usual,)
+    named = [name for name in evidence.listed[0].env if re.fullmatch(r"[A-Za-z0-9_]{1,128}", name)]
+    keys = [name for name in named if f"${{{name}}}" not in (evidence.claim("models.dev", "api") or "")]
+    return tuple(keys) or (usual,)

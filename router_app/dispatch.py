@@ -1,0 +1,132 @@
+"""Turns queued discoveries into Prefect runs, over Prefect's HTTP API, as soon as that answers."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx2
+
+from modelscan.catalog import discoveries
+from modelscan.catalog.database import Database
+from modelscan.types import Discovery, DiscoveryError, DiscoveryState, utc_now
+
+__all__ = ["DEPLOYMENT", "Dispatcher", "prefect_headers"]
+
+DEPLOYMENT = "discover-provider/discover-provider"
+
+_POLL_SECONDS = 0.5
+_WATCH_SECONDS = 5.0
+_ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
+_log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """The queue is the catalogue's, so nothing is lost when the router ends; what it knows in memory is only a hint."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        api_url: Callable[[], str | None],
+        http: httpx2.AsyncClient,
+        wake: Callable[[], None],
+        deployment: str = DEPLOYMENT,
+    ) -> None:
+        self._database = database
+        self._api_url = api_url
+        self._http = http
+        self._wake = wake
+        self._deployment = deployment
+        self._deployment_id: str | None = None
+        self._news = asyncio.Event()
+
+    def enqueue(self) -> None:
+        """There is a new discovery in the catalogue."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Submit what is queued, and notice runs that ended without telling the catalogue, until cancelled."""
+        self._news.set()
+        while True:
+            try:
+                await asyncio.wait_for(self._news.wait(), _WATCH_SECONDS)
+            except TimeoutError:
+                await self._watch()
+                continue
+            self._news.clear()
+            while not await self._submit_all():
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def _submit_all(self) -> bool:
+        """Whether all that was queued has a run by now."""
+        try:
+            waiting = [run for run in await self._unfinished() if run.flow_run_id is None]
+            for discovery in waiting:
+                await self._submit(discovery)
+        except (httpx2.TransportError, httpx2.HTTPStatusError, KeyError) as error:
+            _log.debug("prefect is not there yet: %s", error)
+            self._deployment_id = None
+            return False
+        return True
+
+    async def _submit(self, discovery: Discovery) -> None:
+        deployment = self._deployment_id or await self._find_deployment()
+        body = {
+            "name": f"discover {discovery.identifier} {discovery.id[:6]}",
+            "parameters": {
+                "identifier": discovery.identifier,
+                "base_url": discovery.base_url,
+                "refresh": discovery.refresh,
+            },
+            "tags": [f"discovery:{discovery.id}"],
+            "idempotency_key": discovery.id,
+        }
+        run = await self._call("POST", f"/deployments/{deployment}/create_flow_run", json=body)
+        await asyncio.to_thread(discoveries.update, self._database, discovery.id, flow_run_id=run["id"])
+        self._wake()
+
+    async def _find_deployment(self) -> str:
+        self._deployment_id = str((await self._call("GET", f"/deployments/name/{self._deployment}"))["id"])
+        return self._deployment_id
+
+    async def _watch(self) -> None:
+        """A run that crashed, or was cancelled, cannot tell the catalogue itself."""
+        for discovery in await self._unfinished():
+            if discovery.flow_run_id is None:
+                self._news.set()
+                continue
+            try:
+                run = await self._call("GET", f"/flow_runs/{discovery.flow_run_id}")
+            except (httpx2.TransportError, httpx2.HTTPStatusError):
+                continue
+            if run.get("state_type") in _ENDED_BADLY:
+                await self._mark_interrupted(discovery, f"its run ended as {run.get('state_name')}")
+
+    async def _mark_interrupted(self, discovery: Discovery, why: str) -> None:
+        error = DiscoveryError(
+            code="discovery-interrupted",
+            message=f"The discovery of {discovery.identifier} was interrupted: {why}.",
+            hint=f"Ask again: modelscan add {discovery.identifier}",
+        )
+        changes = {"state": DiscoveryState.FAILED, "error": error, "ended_at": utc_now()}
+        await asyncio.to_thread(lambda: discoveries.update(self._database, discovery.id, **changes))
+
+    async def _unfinished(self) -> tuple[Discovery, ...]:
+        return await asyncio.to_thread(discoveries.unfinished, self._database)
+
+    async def _call(self, method: str, path: str, **more: Any) -> Any:
+        url = self._api_url()
+        if url is None:
+            raise httpx2.ConnectError("the Prefect API has no address yet")
+        answer = await self._http.request(method, url.rstrip("/") + path, headers=prefect_headers(), **more)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def prefect_headers(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The credentials for a Prefect API of the operator's own."""
+    if key := environ.get("PREFECT_API_KEY"):
+        return {"authorization": f"Bearer {key}"}
+    return {}

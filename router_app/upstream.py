@@ -1,0 +1,99 @@
+"""The way to the provider: a small interface, and a library client behind it."""
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Protocol
+
+import httpcore2
+import httpx2
+
+from modelscan.errors import UpstreamFailed
+from modelscan.sources.http import GuardedBackend
+
+__all__ = ["LibraryUpstream", "Upstream", "UpstreamAnswer"]
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+_CONNECT_SECONDS = 10.0
+_IDLE_SECONDS = 600.0
+"""Models that reason think for minutes before the first byte."""
+
+
+class UpstreamAnswer(Protocol):
+    """An answer whose head has come, and whose body is coming."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Headers: ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they arrive; raises UpstreamFailed when it breaks off."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of it, read to its end or not."""
+        ...
+
+
+class Upstream(Protocol):
+    """Sends requests to providers."""
+
+    async def send(self, method: str, url: str, headers: Headers, body: bytes) -> UpstreamAnswer:
+        """Send and wait for the head of the answer; raises UpstreamFailed, HostRefused."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class LibraryUpstream:
+    """httpx2 with a pool of its own; `allowed_private`, which hosts may be private, is read at each connect."""
+
+    def __init__(self, allowed_private: Collection[str]) -> None:
+        transport = httpx2.AsyncHTTPTransport(trust_env=False)
+        transport._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=httpx2.create_ssl_context(),
+            max_connections=None,
+            max_keepalive_connections=256,
+            keepalive_expiry=30.0,
+            retries=1,
+            network_backend=GuardedBackend(allowed_private),
+        )
+        timeout = httpx2.Timeout(_IDLE_SECONDS, connect=_CONNECT_SECONDS)
+        self._client = httpx2.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
+
+    async def send(self, method: str, url: str, headers: Headers, body: bytes) -> UpstreamAnswer:
+        try:
+            request = self._client.build_request(method, url, headers=list(headers), content=body)
+            return _LibraryAnswer(await self._client.send(request, stream=True))
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            raise _failed(url, error) from error
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+class _LibraryAnswer:
+    def __init__(self, response: httpx2.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers = response.headers.raw
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._response.aiter_raw():
+                yield chunk
+        except httpx2.TransportError as error:
+            raise _failed(str(self._response.url), error) from error
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+def _failed(url: str, error: Exception) -> UpstreamFailed:
+    host = httpx2.URL(url).netloc.decode() if isinstance(error, httpx2.TransportError) else url
+    return UpstreamFailed(
+        f"{host} could not be reached or broke off: {str(error) or type(error).__name__}.",
+        hint="Try again; GET /health and `modelscan providers` show what is known of it.",
+        host=host,
+    )

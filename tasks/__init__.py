@@ -1,0 +1,1 @@
+"""Prefect tasks: a decorator, a name, and one call into modelscan each."""

@@ -1,0 +1,84 @@
+"""The dossier of a run, as a Markdown artifact in the Prefect UI."""
+
+from collections.abc import Iterable, Sequence
+
+from prefect.artifacts import acreate_markdown_artifact
+
+from modelscan.codegen.render import module_name
+from modelscan.synthesis.evidence import Evidence
+from modelscan.types import ClientSpec, Discovery
+from modelscan.validation.repair import Repaired
+
+__all__ = ["markdown", "report"]
+
+
+async def report(discovery: Discovery, proved: Repaired, evidence: Evidence) -> None:
+    """Create the artifact `discovery-<provider>`."""
+    provider = evidence.identifier.provider
+    await acreate_markdown_artifact(
+        markdown=markdown(discovery, proved, evidence),
+        key=f"discovery-{module_name(provider).replace('_', '-')}",
+        description=f"How to talk to {provider}, who says so, and what was proved.",
+    )
+
+
+def markdown(discovery: Discovery, proved: Repaired, evidence: Evidence) -> str:
+    """The dossier: each field with its source, the gaps, the loops, and the validation table."""
+    spec = proved.spec
+    parts = [
+        f"# {_cell(spec.name)}",
+        f"Level **{proved.report.level}**. {_cell(proved.report.why_not_higher)}".rstrip(),
+        f"Version {discovery.version}; router generation {discovery.generation or 'none running'}.",
+        "## What is known, and who says so",
+        _table(("field", "value", "source", "url", "when"), _fields(spec, evidence)),
+        "## Gaps",
+        _table(("source", "kind", "reason"), ((gap.source, gap.kind, gap.reason) for gap in evidence.gaps)) or "None.",
+        "## Loops",
+        _table(
+            ("loop", "proposal", "level", "failed"),
+            (
+                (one.number, one.proposal, one.report.level, ", ".join(result.case for result in one.report.failed))
+                for one in proved.attempts
+            ),
+        ),
+        "## Validation",
+        _table(
+            ("level", "case", "outcome", "s", "detail"),
+            (
+                (result.level, result.case, result.outcome, f"{result.seconds:.2f}", result.detail)
+                for result in proved.report.results
+            ),
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _fields(spec: ClientSpec, evidence: Evidence) -> Iterable[Sequence[object]]:
+    records = {record.id: record for record in evidence.records}
+    values = {
+        "name": spec.name,
+        "protocol": spec.protocol,
+        "base_url": spec.base_url,
+        "auth": f"{spec.auth.header} {spec.auth.scheme}".strip() if spec.auth.kind == "header" else "no key",
+        "endpoints": ", ".join(f"{one.method} {one.path}" for one in spec.endpoints),
+        "models": f"{len(spec.models)}: {', '.join(model.id for model in spec.models[:5])}",
+    }
+    for field, value in values.items():
+        record = records[spec.evidence[field]]
+        when = f"{record.fetched_at:%Y-%m-%d %H:%M}" + (" (stale snapshot)" if record.stale else "")
+        yield field, value, record.source, record.url, when
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    lines = [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
+    if not lines:
+        return ""
+    return "\n".join([f"| {' | '.join(head)} |", "|" + "---|" * len(head), *lines])
+
+
+def _cell(value: object) -> str:
+    """One line of a table; what was scraped can neither end the cell nor bring markup of its own."""
+    text = " ".join(str(value).split())[:300]
+    for mark in "\\`*_[]<>|#!":
+        text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
+    return text
