@@ -2,8 +2,8 @@
 
 import argparse
 import os
-import sys
 import threading
+from pathlib import Path
 
 __all__ = ["main"]
 
@@ -21,6 +21,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     url = f"http://127.0.0.1:{port}/api"
+    if home := os.environ.get("PREFECT_HOME"):
+        Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.update({**QUIET, "PREFECT_API_URL": url, "PREFECT_UI_API_URL": url})
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _serve(port)
@@ -35,7 +37,8 @@ def _serve(port: int) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 4096):  # Not sys.stdin: a thread that waits in it makes the interpreter's end a fatal error.
+        continue
     os._exit(0)
 
 

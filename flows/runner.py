@@ -3,8 +3,8 @@
 import asyncio
 import json
 import logging
+import os
 import signal
-import sys
 import threading
 from uuid import UUID
 
@@ -58,7 +58,7 @@ async def _main() -> None:
 
 
 def _listen(loop: asyncio.AbstractEventLoop, wake: asyncio.Event, stop: asyncio.Event) -> None:
-    for _ in sys.stdin.buffer:
+    while os.read(0, 4096):  # Not sys.stdin: a thread that waits in it makes the interpreter's end a fatal error.
         loop.call_soon_threadsafe(wake.set)
     loop.call_soon_threadsafe(stop.set)
 

@@ -7,19 +7,23 @@ from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
 from modelscan.types import ClientSpec, SdkVersion
 
-__all__ = ["load"]
+__all__ = ["load", "published_bytes"]
 
 
 def load(folder: Path, version: SdkVersion) -> ClientSpec:
     """The specification of one version; nothing of the file is run. GenerationRefused for a file that differs."""
-    path = folder / version.path
+    return read_spec(published_bytes(folder, version))
+
+
+def published_bytes(folder: Path, version: SdkVersion) -> bytes:
+    """The module's source; GenerationRefused where it is not there, or is not what was published."""
     try:
-        source = path.read_bytes()
+        source = (folder / version.path).read_bytes()
     except OSError as error:
         raise _refused(version, f"{version.path} cannot be read: {error.strerror}") from error
     if hashlib.sha256(source).hexdigest() != version.sha256:
         raise _refused(version, f"{version.path} is not the file that was proved: its SHA-256 differs")
-    return read_spec(source)
+    return source
 
 
 def _refused(version: SdkVersion, why: str) -> GenerationRefused:

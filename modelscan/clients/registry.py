@@ -1,22 +1,27 @@
-"""What is served now: an immutable snapshot that finds a model by any of its names, and the holder that swaps it."""
+"""What is served: an immutable snapshot that finds a model by any of its names. Swapping it is one assignment."""
 
 import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
-from modelscan.clients.loader import load
+from modelscan.clients.loader import published_bytes
+from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import AmbiguousModel, GenerationRefused, UnknownModel
 from modelscan.types import ClientSpec, SdkVersion
 
 __all__ = ["Registry", "Route", "Served", "load_registry"]
 
 _NEAREST = 5
+# difflib compares 1,000 names in 7 ms (measured), for which every other request waits.
+_COMPARED = 1000
+_LONGEST_NAME = 256
 
 
 class Served(NamedTuple):
@@ -63,10 +68,13 @@ class Registry:
     def resolve(self, name: str) -> Route:
         """The route of `provider/model`, `provider:model`, or a bare id that one provider has.
 
+        Where a served provider is named, no other one answers, even if it calls a model of its own by that whole name.
         Raises UnknownModel (with the nearest names) or AmbiguousModel (with the choices).
         """
         if route := self._routes.get(name):
             return route
+        if (named := re.split("[/:]", name, maxsplit=1)[0]) in self.served and named != name:
+            raise self._unknown(name)
         providers = self._bare.get(name, ())
         if len(providers) == 1:
             return self._routes[f"{providers[0]}/{name}"]
@@ -80,8 +88,10 @@ class Registry:
         raise self._unknown(name)
 
     def _unknown(self, name: str) -> UnknownModel:
-        full = [f"{provider}/{model.id}" for provider, (_, spec) in self.served.items() for model in spec.models]
-        nearest = difflib.get_close_matches(name, [*full, *self._bare], n=_NEAREST, cutoff=0.5)
+        provider = re.split("[/:]", name, maxsplit=1)[0]
+        served = {provider: self.served[provider]} if provider in self.served else self.served
+        full = (f"{provider}/{model.id}" for provider, (_, spec) in served.items() for model in spec.models)
+        nearest = difflib.get_close_matches(name[:_LONGEST_NAME], islice(full, _COMPARED), n=_NEAREST, cutoff=0.5)
         hint = (
             f"The nearest: {', '.join(nearest)}." if nearest else "GET /v1/models lists what is; `modelscan add` adds."
         )
@@ -94,13 +104,26 @@ def _chat_url(spec: ClientSpec) -> str:
     return base.rstrip("/") + path
 
 
-def load_registry(database: Database, folder: Path) -> Registry:
-    """The active versions of the catalogue, each read from its file; one bad file costs only its provider."""
+def load_registry(database: Database, folder: Path, previous: Registry | None = None) -> Registry:
+    """The active versions of the catalogue, each read from its file; one bad file costs only its provider.
+
+    A version that `previous` serves already is taken from there: nothing is parsed twice, and it goes on being served
+    while its file is being replaced by a newer one that the catalogue does not name yet.
+    """
     generation, active = versions.snapshot(database)
     served, problems = [], []
     for version in active:
+        before = previous.served.get(version.provider) if previous else None
+        known = before.spec if before and _same_file(before.version, version) else None
         try:
-            served.append(Served(version, load(folder, version)))
+            data = published_bytes(folder, version)
+            served.append(Served(version, known or read_spec(data)))
         except GenerationRefused as error:
             problems.append(str(error))
+            if known:
+                served.append(Served(version, known))
     return Registry.of(generation, served, problems)
+
+
+def _same_file(one: SdkVersion, other: SdkVersion) -> bool:
+    return (one.sha256, one.digest) == (other.sha256, other.digest)

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import os
-import sys
 import threading
 
 import uvicorn
@@ -41,7 +40,8 @@ def main() -> None:
 
 
 def _stop_at_end_of_stdin(server: uvicorn.Server) -> None:
-    sys.stdin.read()
+    while os.read(0, 4096):  # Not sys.stdin: a thread that waits in it makes the interpreter's end a fatal error.
+        continue
     server.should_exit = True
 
 

@@ -3,7 +3,7 @@
 import ipaddress
 import json
 import socket
-from collections.abc import Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -14,12 +14,16 @@ from modelscan import __version__
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.types import Frozen
 
-__all__ = ["Answer", "GuardedBackend", "ask", "is_public", "open_client", "origin_of"]
+__all__ = ["Answer", "GuardedBackend", "ask", "host_port", "is_public", "open_client", "origin_of"]
 
 _MAX_BYTES = 64 * 2**20
 _MAX_SECONDS = 60.0
 """For one whole answer: the client's own timeout starts again with each chunk."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+Resolve = Callable[..., Awaitable[Sequence[tuple[Any, ...]]]]
+"""As anyio.getaddrinfo."""
 
 
 class Answer(Frozen):
@@ -38,9 +42,16 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     cannot answer differently the second time.
     """
 
-    def __init__(self, allowed: Collection[str]) -> None:
+    def __init__(
+        self,
+        allowed: Collection[str],
+        *,
+        resolve: Resolve = anyio.getaddrinfo,
+        backend: httpcore2.AsyncNetworkBackend | None = None,
+    ) -> None:
         self._allowed = allowed
-        self._backend = httpcore2.AnyIOBackend()
+        self._resolve = resolve
+        self._backend = backend or httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -50,13 +61,15 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
+        if not 0 < port < 65536:
+            raise httpcore2.ConnectError(f"{port} is no port")
         try:
             with anyio.fail_after(timeout):
-                found = await anyio.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = await self._resolve(host, port, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError, UnicodeError) as error:
             raise httpcore2.ConnectError(f"{host} cannot be resolved: {error}") from error
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        if not {host, f"{host}:{port}"} & set(self._allowed):
+        if not {host, f"{host}:{port}", f"[{host}]:{port}"} & set(self._allowed):
             for address in addresses:
                 _refuse_private(host, address)
         return await self._first(addresses, port, timeout, local_address, socket_options)
@@ -144,6 +157,13 @@ def _place(url: str) -> str:
         return origin_of(url)
     except httpx2.InvalidURL:
         return "A URL that is none"
+
+
+def host_port(url: str) -> str:
+    """`host:port` of a URL, the form in which `open_client` is allowed one private server and no other."""
+    parsed = httpx2.URL(url)
+    port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
+    return f"[{parsed.host}]:{port}" if ":" in parsed.host else f"{parsed.host}:{port}"
 
 
 def origin_of(url: str) -> str:

@@ -43,7 +43,8 @@ def _is_base_url(text: str) -> bool:
         url = httpx2.URL(text)
     except httpx2.InvalidURL:
         return False
-    return url.scheme in ("http", "https") and bool(url.host) and not (url.userinfo or url.query or url.fragment)
+    named = url.scheme in ("http", "https") and bool(url.host) and "%" not in url.host and (url.port or 1) < 65536
+    return named and not (url.userinfo or url.query or url.fragment)
 
 
 @dataclass(frozen=True)

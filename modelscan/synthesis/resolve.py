@@ -8,7 +8,7 @@ import httpx2
 from pydantic import JsonValue, ValidationError
 
 from modelscan.errors import HostRefused, NotEnoughEvidence
-from modelscan.sources.http import is_public
+from modelscan.sources.http import host_port, is_public
 from modelscan.sources.provider_itself import candidates
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Auth, ClientSpec, Model
@@ -78,7 +78,7 @@ def _check_base_url(evidence: Evidence, base_url: str) -> bool:
             base_url=base_url,
         )
     own = "operator" in owners or (owners == {"builtin"} and evidence.identifier.provider == "demo")
-    if not own and _is_private(url.host) and not {url.host, url.netloc.decode()} & set(evidence.allowed_private):
+    if not own and _is_private(url.host) and not {url.host, host_port(str(url))} & set(evidence.allowed_private):
         raise HostRefused(
             f"{base_url} is a private address, which a list may not name.",
             hint=f"If it is yours: modelscan add {evidence.identifier} --base-url {base_url}",
