@@ -1,227 +1,151 @@
-"""POST /v1/chat/completions: resolve, choose a key, relay, and journal the use before the answer is complete."""
+"""POST /v1/chat/completions: resolve the model, choose a key, relay, and journal the use."""
 
 import asyncio
 import json
-import time
-import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from modelscan.clients.registry import Registry, Route
+from modelscan.clients.registry import Route
 from modelscan.errors import InvalidInput, ModelScanError, NoUsableKey, ServiceUnavailable, UpstreamFailed
-from modelscan.keys.pool import KeyPool
-from modelscan.types import UsageEvent, utc_now
-from modelscan.usage.journal import Journal
 from modelscan.wire.openai_chat import error_body, usage_of
-from router_app.problems import openai_error
+from router_app.exchange import Exchange, cancelled_when_left
+from router_app.problems import TooLarge
+from router_app.serving import Serving
 from router_app.sse import Relay, error_event
-from router_app.upstream import Headers, Upstream, UpstreamAnswer
+from router_app.upstream import Headers, UpstreamAnswer
 
-__all__ = ["ChatCompletions", "Live"]
+__all__ = ["ChatCompletions"]
 
 _MAX_BODY = 50 * 2**20
-_HOP_BY_HOP = frozenset(
-    b"connection content-encoding content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
-    b"te trailer transfer-encoding upgrade x-request-id".split()
+_NOT_RETURNED = frozenset(
+    b"alt-svc connection content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
+    b"strict-transport-security te trailer transfer-encoding upgrade "
+    b"x-modelscan-generation x-modelscan-provider x-request-id".split()
 )
-_PASSED_ON = frozenset((b"accept", b"openai-beta"))
 
 
-@dataclass
-class Live:
-    """What requests are served from. Each field is replaced as a whole; a request takes each once."""
-
-    registry: Registry
-    pool: KeyPool
-    journal: Journal
-    upstream: Upstream
-
-
-@dataclass
-class _Request:
-    """One request on its way, and what is known of it so far."""
-
-    send: Send
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    began: float = field(default_factory=time.perf_counter)
-    generation: int = 0
-    asked_model: str = ""
-    route: Route | None = None
-    key_id: str | None = None
-    stream: bool = False
-    status: int = 0
-    first_byte: float | None = None
-    usage: tuple[int | None, int | None] = (None, None)
-    error_code: str | None = None
-    cancelled: bool = False
-
-    def event(self) -> UsageEvent:
-        """The line for the journal."""
-        return UsageEvent(
-            request_id=self.id,
-            at=utc_now(),
-            asked_model=self.asked_model,
-            provider=self.route.spec.provider if self.route else None,
-            model=self.route.model if self.route else None,
-            key_id=self.key_id,
-            status=self.status,
-            stream=self.stream,
-            cancelled=self.cancelled,
-            prompt_tokens=self.usage[0],
-            completion_tokens=self.usage[1],
-            latency_ms=(time.perf_counter() - self.began) * 1000,
-            first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
-            error_code=self.error_code,
-            generation=self.generation,
-        )
-
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """What every answer carries."""
-        own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", str(self.generation).encode())]
-        if self.route:
-            own.append((b"x-modelscan-provider", self.route.spec.provider.encode()))
-        return own
+class _CallerLeft(Exception):
+    """The caller went away while sending."""
 
 
 class ChatCompletions:
-    """The endpoint, as plain ASGI. `ready` gives what to serve from, waiting for the first registry where it must."""
+    """The endpoint, as plain ASGI: what streams through is not wrapped."""
 
-    def __init__(self, ready: Callable[[], Awaitable[Live]]) -> None:
-        self._ready = ready
+    def __init__(self, serving: Serving, max_body: int = _MAX_BODY) -> None:
+        self._serving = serving
+        self._max_body = max_body
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = _Request(send)
-        body = await _body(receive)
-        relay = asyncio.create_task(self._answer(request, scope, body))
-        watch = asyncio.create_task(_disconnected(receive))
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(send, self._serving)
         try:
-            await asyncio.wait((relay, watch), return_when=asyncio.FIRST_COMPLETED)
-            if not relay.done():
-                request.cancelled = True
-                relay.cancel()
-                with suppress(asyncio.CancelledError):
-                    await relay
-            else:
-                relay.result()
-        finally:
-            watch.cancel()
+            body = await _read(receive, self._max_body)
+            async with cancelled_when_left(receive, exchange):
+                await self._answer(exchange, body)
+        except TooLarge as error:
+            await exchange.refuse(error)
+        except _CallerLeft:
+            exchange.cancelled = True
+            exchange.account()
 
-    async def _answer(self, request: _Request, scope: Scope, body: bytes | None) -> None:
-        live: Live | None = None
+    async def _answer(self, exchange: Exchange, body: bytes) -> None:
         try:
-            live = await self._ready()
-            await self._relay(request, live, scope, body)
-        except asyncio.CancelledError:
-            request.status = request.status or 499
-            self._account(live, request)
-            raise
+            await self._relay(exchange, body)
         except ModelScanError as error:
-            request.error_code = error.code
-            request.status, shape = openai_error(error)
-            self._account(live, request)
-            await _send_whole(
-                request, request.status, [(b"content-type", b"application/json")], json.dumps(shape).encode()
-            )
+            await exchange.refuse(error)
+        except asyncio.CancelledError:
+            exchange.cancelled = True
+            exchange.account()
+            raise
+        except Exception:  # Answered and logged by the application's handler; here it must leave its row.
+            exchange.status, exchange.error_code = exchange.status or 500, "error"
+            exchange.account()
+            raise
 
-    async def _relay(self, request: _Request, live: Live, scope: Scope, body: bytes | None) -> None:
-        registry = live.registry
-        request.generation = registry.generation
+    async def _relay(self, exchange: Exchange, body: bytes) -> None:
+        registry = await self._serving.registry()
+        exchange.generation = registry.generation
         asked = _parsed(body)
-        request.asked_model = asked["model"]
-        request.route = registry.resolve(asked["model"])
-        request.stream = asked.get("stream") is True
-        hide_usage = request.stream and _ask_for_usage(asked)
-        asked["model"] = request.route.model
-        headers = [*_passed_on(scope), *self._credentials(request, live)]
-        answer = await live.upstream.send("POST", _url(request.route), headers, json.dumps(asked).encode())
+        exchange.asked_model = _printable(asked["model"])
+        exchange.stream = asked.get("stream") is True
+        exchange.route = route = registry.resolve(exchange.asked_model)
+        hide_usage = exchange.stream and _ask_for_usage(asked, route)
+        asked["model"] = route.model
+        headers = [(b"content-type", b"application/json"), *self._credentials(exchange, route)]
+        answer = await self._serving.upstream.send("POST", _url(route), headers, json.dumps(asked).encode())
         try:
-            request.status = answer.status
-            if request.stream and answer.status < 400:
-                await self._relay_stream(request, live, answer, Relay(hide_usage=hide_usage))
+            if 300 <= answer.status < 400:
+                raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
+            if _is_event_stream(answer.headers):
+                await _relay_stream(exchange, answer, Relay(hide_usage=hide_usage))
             else:
-                await self._relay_whole(request, live, answer)
+                await _relay_whole(exchange, answer)
         finally:
             await answer.aclose()
 
-    def _credentials(self, request: _Request, live: Live) -> list[tuple[bytes, bytes]]:
-        assert request.route is not None
-        auth = request.route.spec.auth
+    def _credentials(self, exchange: Exchange, route: Route) -> list[tuple[bytes, bytes]]:
+        auth, provider = route.spec.auth, route.spec.provider
         if auth.kind == "none":
             return []
-        usable = live.pool.choose(request.route.spec.provider)
+        usable = self._serving.pool.choose(provider)
         if usable is None:
-            provider = request.route.spec.provider
             raise NoUsableKey(
                 f"{provider} needs a key, and none can be used.", hint=f"Add one: modelscan keys add {provider}"
             )
-        request.key_id = usable.key.id
+        exchange.key_id = usable.key.id
         return [(auth.header.lower().encode(), f"{auth.scheme} {usable.secret.get_secret_value()}".strip().encode())]
 
-    async def _relay_whole(self, request: _Request, live: Live, answer: UpstreamAnswer) -> None:
-        body = bytearray()
-        async for chunk in answer.chunks():
-            request.first_byte = request.first_byte or time.perf_counter()
-            body += chunk
-        if answer.status < 400:
-            request.usage = usage_of(_json(bytes(body)))
-        self._account(live, request)
-        await _send_whole(request, answer.status, _returned(answer.headers), bytes(body))
 
-    async def _relay_stream(self, request: _Request, live: Live, answer: UpstreamAnswer, relay: Relay) -> None:
-        await _start(request, answer.status, _returned(answer.headers))
-        try:
-            async for chunk in answer.chunks():
-                request.first_byte = request.first_byte or time.perf_counter()
-                if passed := relay.feed(chunk):
-                    await request.send({"type": "http.response.body", "body": passed, "more_body": True})
-            last = relay.end()
-        except UpstreamFailed as error:
-            request.error_code = error.code
-            last = relay.end() + error_event(error_body(502, str(error), code=error.code))
-        finally:
-            request.usage = relay.usage
-        self._account(live, request)
-        await request.send({"type": "http.response.body", "body": last, "more_body": False})
-
-    def _account(self, live: Live | None, request: _Request) -> None:
-        """Journal the request; its key's counters learn what it used."""
-        if live is None:
-            return
-        live.journal.append(request.event())
-        if request.key_id and request.route:
-            live.pool.settle(request.route.spec.provider, request.key_id, sum(count or 0 for count in request.usage))
-
-
-async def _body(receive: Receive) -> bytes | None:
-    """The request's body; None where it is more than 50 MiB, the rest of which is read and dropped."""
+async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer) -> None:
     body = bytearray()
-    too_large = False
+    async for chunk in answer.chunks():
+        exchange.first_byte_came()
+        body += chunk
+    exchange.usage = usage_of(_json(bytes(body)))
+    await exchange.whole(answer.status, _returned(answer.headers), bytes(body))
+
+
+async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, relay: Relay) -> None:
+    await exchange.start(answer.status, _returned(answer.headers))
+    last = b""
+    try:
+        async for chunk in answer.chunks():
+            exchange.first_byte_came()
+            if passed := relay.feed(chunk):
+                await exchange.more(passed)
+        last = relay.end()
+    except UpstreamFailed as error:
+        # Half an event may have gone out; a blank line ends it, so that the error is one of its own.
+        exchange.status, exchange.error_code = 502, error.code
+        last = b"\n\n" + error_event(error_body(502, str(error), code=error.code))
+    finally:
+        exchange.usage = relay.usage
+    await exchange.finish(last)
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    size = 0
     while True:
-        message: Message = await receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
-            return bytes(body)
-        too_large = too_large or len(body) + len(message.get("body", b"")) > _MAX_BODY
-        if not too_large:
-            body += message.get("body", b"")
-        if not message.get("more_body", False):
-            return None if too_large else bytes(body)
+            raise _CallerLeft
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size <= limit:
+            body += chunk
+        # Somewhat too much is read to its end: a caller who is still sending does not see an answer.
+        if not message.get("more_body", False) or size > 2 * limit:
+            break
+    if size > limit:
+        raise TooLarge(f"The body has more than {limit} bytes.", hint="Send less.", limit=limit)
+    return bytes(body)
 
 
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _parsed(body: bytes | None) -> dict[str, Any]:
-    if body is None:
-        raise InvalidInput(f"The body has more than {_MAX_BODY // 2**20} MiB.", hint="Send less.")
+def _parsed(body: bytes) -> dict[str, Any]:
     asked = _json(body)
     if not isinstance(asked, dict):
-        raise InvalidInput("The body is not a JSON object.", hint="See docs/api.md for an example.")
+        raise InvalidInput("The body is not a JSON object.", hint="docs/api.md says what it holds.")
     if not isinstance(asked.get("model"), str) or not asked["model"]:
         raise InvalidInput("The body names no model.", hint="GET /v1/models lists what is served.")
     return asked
@@ -234,12 +158,22 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _ask_for_usage(asked: dict[str, Any]) -> bool:
-    """Have the stream end with its usage; True where the caller did not ask for that, so that it is hidden again."""
+def _printable(name: str) -> str:
+    """Without half surrogates, which JSON can spell and no encoder writes."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _ask_for_usage(asked: dict[str, Any], route: Route) -> bool:
+    """Have the stream end with its usage; True where the caller did not ask for that, so that it is hidden again.
+
+    A provider that refuses `stream_options` says so by the quirk `stream_usage`: false.
+    """
     options = asked.get("stream_options")
-    if isinstance(options, dict) and options.get("include_usage"):
+    if not isinstance(options, dict | None) or (options or {}).get("include_usage"):
         return False
-    asked["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+    if route.spec.quirks.get("stream_usage") is False:
+        return False
+    asked["stream_options"] = {**(options or {}), "include_usage": True}
     return True
 
 
@@ -253,22 +187,11 @@ def _url(route: Route) -> str:
     return route.url
 
 
-def _passed_on(scope: Scope) -> list[tuple[bytes, bytes]]:
-    """The caller's headers that go to the provider; their credentials never do."""
-    chosen = [(name, value) for name, value in scope["headers"] if name in _PASSED_ON]
-    return [*chosen, (b"content-type", b"application/json"), (b"accept-encoding", b"identity")]
+def _is_event_stream(headers: Headers) -> bool:
+    return any(name.lower() == b"content-type" and b"text/event-stream" in value.lower() for name, value in headers)
 
 
 def _returned(headers: Headers) -> list[tuple[bytes, bytes]]:
     """The provider's headers that go to the caller; its request id under another name than ours."""
-    kept = [(name.lower(), value) for name, value in headers if name.lower() not in _HOP_BY_HOP]
+    kept = [(name.lower(), value) for name, value in headers if name.lower() not in _NOT_RETURNED]
     return kept + [(b"x-upstream-request-id", value) for name, value in headers if name.lower() == b"x-request-id"]
-
-
-async def _start(request: _Request, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-    await request.send({"type": "http.response.start", "status": status, "headers": [*headers, *request.headers()]})
-
-
-async def _send_whole(request: _Request, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    await _start(request, status, [*headers, (b"content-length", str(len(body)).encode())])
-    await request.send({"type": "http.response.body", "body": body})

@@ -4,35 +4,55 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelscan import errors
-from modelscan.errors import ModelScanError
+from modelscan.errors import InvalidInput, ModelScanError, ServiceUnavailable
 from modelscan.wire.openai_chat import error_body
 
-__all__ = ["STATUSES", "answer_for", "on_http_exception", "on_modelscan_error", "openai_error", "problem", "status_of"]
+__all__ = [
+    "STATUSES",
+    "TooLarge",
+    "answer_for",
+    "invalid_body",
+    "on_http_exception",
+    "on_modelscan_error",
+    "on_unexpected",
+    "openai_error",
+    "problem",
+    "status_of",
+]
+
+
+class TooLarge(InvalidInput):
+    """A body past the limit."""
+
+    code = "too-large"
+
 
 STATUSES: Mapping[type[ModelScanError], HTTPStatus] = {
     ModelScanError: HTTPStatus.INTERNAL_SERVER_ERROR,
-    errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InvalidInput: HTTPStatus.BAD_REQUEST,
+    TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    errors.InvalidConfiguration: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.NotFound: HTTPStatus.NOT_FOUND,
-    errors.AmbiguousModel: HTTPStatus.CONFLICT,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
     errors.CatalogBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DiscoveryFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DiscoveryInterrupted: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SourceUnavailable: HTTPStatus.BAD_GATEWAY,
-    errors.HostRefused: HTTPStatus.FORBIDDEN,
+    errors.HostRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.KeyLimitReached: HTTPStatus.CONFLICT,
     errors.NoUsableKey: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamFailed: HTTPStatus.BAD_GATEWAY,
-    errors.ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of an error is that of the nearest class above it that has a row."""
 
-_RETRY_SECONDS = {HTTPStatus.SERVICE_UNAVAILABLE: "1"}
+_PROBLEM = "application/problem+json"
 
 
 def status_of(error: ModelScanError) -> HTTPStatus:
@@ -52,25 +72,35 @@ def problem(error: ModelScanError) -> JSONResponse:
         "hint": error.hint,
         "code": error.code,
     }
-    return JSONResponse(document, status, _headers(status), media_type="application/problem+json")
+    return JSONResponse(document, status, _headers(error), media_type=_PROBLEM)
 
 
-def openai_error(error: ModelScanError) -> tuple[int, dict[str, Any]]:
-    """(status, body) in OpenAI's shape; the hint is part of the message, since SDKs show nothing else."""
-    status = status_of(error)
-    return int(status), error_body(int(status), str(error), code=error.code)
+def openai_error(error: ModelScanError) -> JSONResponse:
+    """The answer in OpenAI's shape; the hint is part of the message, since SDKs show nothing else."""
+    status = int(status_of(error))
+    return JSONResponse(error_body(status, str(error), code=error.code), status, _headers(error))
 
 
-def answer_for(path: str, error: ModelScanError) -> Response:
+def answer_for(path: str, error: ModelScanError) -> JSONResponse:
     """The answer in the shape that callers of `path` read."""
-    if path.startswith("/v1/"):
-        status, body = openai_error(error)
-        return JSONResponse(body, status, _headers(HTTPStatus(status)))
-    return problem(error)
+    return openai_error(error) if path.startswith("/v1/") else problem(error)
 
 
-def _headers(status: HTTPStatus) -> dict[str, str] | None:
-    return {"retry-after": _RETRY_SECONDS[status]} if status in _RETRY_SECONDS else None
+def invalid_body(error: ValidationError) -> InvalidInput:
+    """What is wrong with a body, by field; without the values, which may be a key."""
+    wrong = [
+        {"field": ".".join(str(part) for part in one["loc"]), "message": one["msg"]}
+        for one in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    said = "; ".join(f"{one['field'] or 'body'}: {one['message']}" for one in wrong)
+    return InvalidInput(f"The body cannot be used: {said}.", hint="docs/api.md says what it holds.", errors=wrong)
+
+
+def _headers(error: ModelScanError) -> dict[str, str]:
+    """A caller may try again where the fault is this service's, for now; not where a key must be added first."""
+    if isinstance(error, errors.Unauthorized):
+        return {"www-authenticate": "Bearer"}
+    return {"retry-after": "1"} if isinstance(error, ServiceUnavailable | errors.CatalogBusy) else {}
 
 
 async def on_modelscan_error(request: Request, error: Exception) -> Response:
@@ -79,12 +109,18 @@ async def on_modelscan_error(request: Request, error: Exception) -> Response:
     return answer_for(request.url.path, error)
 
 
+async def on_unexpected(request: Request, error: Exception) -> Response:
+    """Starlette's handler for everything else, which it raises again for the log."""
+    hint = "The service's log has the particulars."
+    return answer_for(request.url.path, ModelScanError(f"An unexpected {type(error).__name__}.", hint=hint))
+
+
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own 404 and 405, in the caller's shape."""
     assert isinstance(error, HTTPException)
     said = f"{request.method} {request.url.path}: {error.detail}."
     if request.url.path.startswith("/v1/"):
         return JSONResponse(error_body(error.status_code, said, code="unknown_url"), error.status_code, error.headers)
-    document = {"type": "about:blank", "title": error.detail, "status": error.status_code, "detail": said}
-    document |= {"hint": "docs/api.md lists what there is."}
-    return JSONResponse(document, error.status_code, error.headers, media_type="application/problem+json")
+    document: dict[str, Any] = {"type": "about:blank", "title": error.detail, "status": error.status_code}
+    document |= {"detail": said, "hint": "docs/api.md lists what there is.", "code": "unknown_url"}
+    return JSONResponse(document, error.status_code, error.headers, media_type=_PROBLEM)

@@ -1,11 +1,13 @@
 """The way to the provider: a small interface, and a library client behind it."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
 
 import httpcore2
 import httpx2
 
+from modelscan import __version__
 from modelscan.errors import UpstreamFailed
 from modelscan.sources.http import GuardedBackend
 
@@ -59,8 +61,14 @@ class LibraryUpstream:
             retries=1,
             network_backend=GuardedBackend(allowed_private),
         )
-        timeout = httpx2.Timeout(_IDLE_SECONDS, connect=_CONNECT_SECONDS)
-        self._client = httpx2.AsyncClient(transport=transport, timeout=timeout, trust_env=False)
+        self._client = httpx2.AsyncClient(
+            transport=transport,
+            timeout=httpx2.Timeout(_IDLE_SECONDS, connect=_CONNECT_SECONDS),
+            headers={"user-agent": f"modelscan/{__version__}", "accept-encoding": "identity"},
+            # What one caller's answer sets is never sent with another's request.
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+            trust_env=False,
+        )
 
     async def send(self, method: str, url: str, headers: Headers, body: bytes) -> UpstreamAnswer:
         try:
@@ -92,8 +100,11 @@ class _LibraryAnswer:
 
 def _failed(url: str, error: Exception) -> UpstreamFailed:
     host = httpx2.URL(url).netloc.decode() if isinstance(error, httpx2.TransportError) else url
+    # A local fault is named only: its text quotes the header that held the key.
+    local = isinstance(error, httpx2.LocalProtocolError)
+    words = type(error).__name__ if local else str(error).rstrip(".") or type(error).__name__
     return UpstreamFailed(
-        f"{host} could not be reached or broke off: {str(error) or type(error).__name__}.",
+        f"{host} could not be reached or broke off: {words}.",
         hint="Try again; GET /health and `modelscan providers` show what is known of it.",
         host=host,
     )

@@ -11,7 +11,7 @@ import click
 import pytest
 
 from modelscan import __version__
-from modelscan.cli import COMMANDS
+from modelscan.cli import COMMANDS, modelscan
 from modelscan.cli.lazy import Command, LazyGroup
 from modelscan.settings import ConfigWarning, Settings
 from tests.cli.conftest import Run
@@ -48,6 +48,11 @@ def test_a_row_says_what_its_command_is_called_and_does(row: Command) -> None:
     assert command.help
     context = click.Context(command)
     assert "--json" in command.get_help(context) or row.name == "serve" or isinstance(command, click.Group)
+
+
+def test_the_shell_may_complete_the_commands() -> None:
+    with click.Context(modelscan) as context:
+        assert modelscan.list_commands(context) == [row.name for row in COMMANDS]
 
 
 def test_an_unknown_command_is_a_usage_error(run: Run) -> None:

@@ -1,0 +1,127 @@
+"""The admin API: each endpoint parses, calls one function, and answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from pydantic import BaseModel, SecretStr
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from modelscan.catalog import keys, providers, usage, versions
+from modelscan.errors import error_from_code
+from modelscan.types import Discovery, Identifier
+from router_app.bodies import AddKey, AddProvider, Discover, Generate, read_body, wait_seconds
+from router_app.service import Service
+
+__all__ = ["Admin"]
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Admin:
+    """The endpoints below /api."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._database = service.database
+
+    def routes(self) -> list[Route]:
+        """Path and method of each."""
+        table: list[tuple[str, str, Endpoint]] = [
+            ("GET", "/providers", self.list_providers),
+            ("POST", "/providers/add", self.add_provider),
+            ("GET", "/keys", self.list_keys),
+            ("POST", "/keys/add", self.add_key),
+            ("POST", "/discover", self.discover),
+            ("GET", "/discoveries", self.list_discoveries),
+            ("GET", "/discoveries/{id}", self.show_discovery),
+            ("GET", "/sdks", self.list_sdks),
+            ("POST", "/sdks/generate", self.generate),
+            ("GET", "/stats", self.stats),
+            ("POST", "/reload", self.reload),
+            ("POST", "/restart", self.restart),
+        ]
+        return [Route(path, self._once_open(endpoint), methods=[method]) for method, path, endpoint in table]
+
+    def _once_open(self, endpoint: Endpoint) -> Endpoint:
+        async def opened(request: Request) -> Response:
+            await self._service.opened()
+            return await endpoint(request)
+
+        return opened
+
+    async def list_providers(self, _: Request) -> Response:
+        return _rows(await asyncio.to_thread(providers.all_providers, self._database))
+
+    async def list_keys(self, request: Request) -> Response:
+        return _rows(await asyncio.to_thread(keys.list_keys, self._database, request.query_params.get("provider")))
+
+    async def list_sdks(self, _: Request) -> Response:
+        return _rows(await asyncio.to_thread(versions.active, self._database))
+
+    async def list_discoveries(self, _: Request) -> Response:
+        return _rows(await self._service.discoveries.recent())
+
+    async def stats(self, request: Request) -> Response:
+        asked = request.query_params.get("model")
+        return _rows(await asyncio.to_thread(lambda: usage.stats(self._database, model=asked)))
+
+    async def show_discovery(self, request: Request) -> Response:
+        """The discovery, however it ended: it was asked for as a thing, not as an outcome."""
+        seconds = wait_seconds(request) or 0.0
+        found = await self._service.discoveries.follow(request.path_params["id"], seconds, self._service.gate.closed)
+        return JSONResponse(found.model_dump(mode="json"))
+
+    async def add_provider(self, request: Request) -> Response:
+        asked = await read_body(request, AddProvider)
+        return await self._discover(request, asked, asked.api_key)
+
+    async def discover(self, request: Request) -> Response:
+        return await self._discover(request, await read_body(request, Discover))
+
+    async def generate(self, request: Request) -> Response:
+        wait = wait_seconds(request)
+        asked = await read_body(request, Generate)
+        return await self._outcome(await self._service.discoveries.again(asked.provider), wait)
+
+    async def add_key(self, request: Request) -> Response:
+        asked = await read_body(request, AddKey)
+        key = await self._service.add_key(asked.provider, asked.api_key)
+        return JSONResponse(key.model_dump(mode="json"), 201)
+
+    async def reload(self, _: Request) -> Response:
+        registry = await self._service.reload()
+        served = {
+            provider: {"version": one.version.version, "digest": one.version.digest, "sha256": one.version.sha256}
+            for provider, one in registry.served.items()
+        }
+        return JSONResponse(
+            {"generation": registry.generation, "providers": served, "problems": list(registry.problems)}
+        )
+
+    async def restart(self, _: Request) -> Response:
+        self._service.restart()
+        return JSONResponse({"status": "restarting"}, 202, {"retry-after": "1"})
+
+    async def _discover(self, request: Request, asked: Discover, key: SecretStr | None = None) -> Response:
+        wait = wait_seconds(request)
+        identifier = Identifier.parse(asked.identifier)
+        if key is not None:  # Kept before the run begins, which is never told of it.
+            await self._service.add_key(identifier.provider, key)
+        started = await self._service.discoveries.start(identifier, asked.base_url, asked.refresh)
+        return await self._outcome(started, wait)
+
+    async def _outcome(self, discovery: Discovery, wait: float | None) -> Response:
+        """202 and where to follow it; with `wait`, 200 once it succeeded, or the problem that ended it."""
+        if wait is not None:
+            discovery = await self._service.discoveries.follow(discovery.id, wait, self._service.gate.closed)
+        if error := discovery.error:
+            fields = {**error.fields, "discovery": discovery.id}
+            raise error_from_code(error.code, error.message, error.hint, fields)
+        headers = {"location": f"/api/discoveries/{discovery.id}"}
+        return JSONResponse(discovery.model_dump(mode="json"), 200 if discovery.ended else 202, headers)
+
+
+def _rows(rows: Iterable[BaseModel]) -> Response:
+    return JSONResponse([row.model_dump(mode="json") for row in rows])

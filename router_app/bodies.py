@@ -1,0 +1,88 @@
+"""What the admin API's requests hold."""
+
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from starlette.requests import Request
+
+from modelscan.errors import InvalidInput
+from modelscan.types import ProviderId
+from router_app.problems import TooLarge, invalid_body
+
+__all__ = ["AddKey", "AddProvider", "Discover", "Generate", "read_body", "wait_seconds"]
+
+_MAX_BODY = 64 * 1024
+_MAX_WAIT = 600.0
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+def _http_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
+    if not fits or parts.query or parts.fragment or parts.username or not text.isprintable() or " " in text:
+        raise ValueError("a base URL is http://host[:port]/path or https://…, without user, query and fragment")
+    return text.rstrip("/")
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Discover(_Body):
+    """`/api/discover`"""
+
+    identifier: str
+    base_url: Annotated[str, AfterValidator(_http_url)] | None = None
+    refresh: bool = False
+
+
+class AddProvider(Discover):
+    """`/api/providers/add`"""
+
+    api_key: SecretStr | None = None
+
+
+class AddKey(_Body):
+    """`/api/keys/add`"""
+
+    provider: ProviderId = Field(validation_alias=AliasChoices("provider", "provider_id"))
+    api_key: SecretStr
+
+
+class Generate(_Body):
+    """`/api/sdks/generate`"""
+
+    provider: ProviderId = Field(validation_alias=AliasChoices("provider", "provider_id"))
+
+
+async def read_body(request: Request, kind: type[Body]) -> Body:
+    """The request's body as `kind`; raises InvalidInput, TooLarge."""
+    text = bytearray()
+    async for chunk in request.stream():
+        text += chunk
+        if len(text) > _MAX_BODY:
+            raise TooLarge(f"The body has more than {_MAX_BODY} bytes.", hint="Send less.", limit=_MAX_BODY)
+    try:
+        return kind.model_validate_json(bytes(text))
+    except ValidationError as error:
+        # `from None`: the cause's text shows the values, which may be a key.
+        raise invalid_body(error) from None
+
+
+def wait_seconds(request: Request) -> float | None:
+    """`?wait=SECONDS`, 600 at most; None where it is not given."""
+    given = request.query_params.get("wait")
+    if given is None:
+        return None
+    try:
+        seconds = float(given)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InvalidInput(f"?wait={given[:20]} is no number of seconds.", hint="Write, for example, ?wait=60.")
+    return min(seconds, _MAX_WAIT)

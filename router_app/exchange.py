@@ -1,0 +1,136 @@
+"""One chat request on its way through: what is known of it so far, its answer's head, and its usage row."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from starlette.types import Receive, Send
+
+from modelscan.clients.registry import Route
+from modelscan.errors import ModelScanError
+from modelscan.types import UsageEvent, utc_now
+from router_app.problems import openai_error
+from router_app.serving import Serving
+
+__all__ = ["Exchange", "cancelled_when_left"]
+
+CLIENT_LEFT = 499
+"""The status of a request whose caller left before an answer began, as nginx counts it."""
+_LONGEST_NAME = 256
+
+Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass
+class Exchange:
+    """Sends the one answer. The usage row is written before the answer is complete, and exactly once."""
+
+    send: Send
+    serving: Serving
+    id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
+    at: datetime = field(default_factory=utc_now)
+    began: float = field(default_factory=time.perf_counter)
+    generation: int = 0
+    asked_model: str = ""
+    route: Route | None = None
+    key_id: str | None = None
+    stream: bool = False
+    status: int = 0
+    first_byte: float | None = None
+    usage: tuple[int | None, int | None] = (None, None)
+    error_code: str | None = None
+    cancelled: bool = False
+    complete: bool = False
+    """Whether all is over but the last bytes."""
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """Send the head of the answer."""
+        self.status = status
+        await self.send({"type": "http.response.start", "status": status, "headers": [*headers, *self._own_headers()]})
+
+    async def more(self, body: bytes) -> None:
+        """Send a part of the body."""
+        await self.send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def finish(self, body: bytes) -> None:
+        """Write the usage row, then send the last of the body."""
+        self.account()
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """The whole answer in one."""
+        self.status = status
+        self.account()
+        await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def refuse(self, error: ModelScanError) -> None:
+        """Answer with an error of ours."""
+        self.error_code = error.code
+        answer = openai_error(error)
+        headers = [header for header in answer.raw_headers if header[0] != b"content-length"]
+        await self.whole(answer.status_code, headers, bytes(answer.body))
+
+    def first_byte_came(self) -> None:
+        """Note the time, the first time."""
+        self.first_byte = self.first_byte or time.perf_counter()
+
+    def account(self) -> None:
+        """Write the usage row, unless that was done."""
+        if not self.complete:
+            self.complete = True
+            self.serving.account(self._event())
+
+    def _own_headers(self) -> list[tuple[bytes, bytes]]:
+        own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", str(self.generation).encode())]
+        if self.route:
+            own.append((b"x-modelscan-provider", self.route.spec.provider.encode()))
+        return own
+
+    def _event(self) -> UsageEvent:
+        return UsageEvent(
+            request_id=self.id,
+            at=self.at,
+            asked_model=self.asked_model[:_LONGEST_NAME],
+            provider=self.route.spec.provider if self.route else None,
+            model=self.route.model if self.route else None,
+            key_id=self.key_id,
+            status=self.status or CLIENT_LEFT,
+            stream=self.stream,
+            cancelled=self.cancelled,
+            prompt_tokens=self.usage[0],
+            completion_tokens=self.usage[1],
+            latency_ms=(time.perf_counter() - self.began) * 1000,
+            first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
+            error_code=self.error_code,
+            generation=self.generation,
+        )
+
+
+@asynccontextmanager
+async def cancelled_when_left(receive: Receive, exchange: Exchange) -> AsyncIterator[None]:
+    """Cancel what runs inside when the caller goes away before the answer is complete."""
+    task = asyncio.current_task()
+    assert task is not None
+    left = False
+
+    async def watch() -> None:
+        nonlocal left
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if not exchange.complete:
+            left = True
+            task.cancel()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not left or task.uncancel() > 0:
+            raise
+    finally:
+        watching.cancel()

@@ -1,0 +1,253 @@
+"""The service: brings its parts up from the catalogue, reloads them, restarts, and tells how they are."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import httpx2
+from pydantic import SecretStr, ValidationError
+
+from modelscan import __version__
+from modelscan.catalog.database import Database
+from modelscan.catalog.migrate import migrate
+from modelscan.clients.registry import Registry, load_registry
+from modelscan.errors import ModelScanError, ServiceUnavailable
+from modelscan.keys import store
+from modelscan.keys.custody import Custody
+from modelscan.settings import Settings
+from modelscan.types import ApiKey, ClientSpec, Identifier
+from modelscan.usage.flush import flush
+from modelscan.usage.journal import Journal
+from router_app.discoveries import Discoveries
+from router_app.gate import Gate
+from router_app.parts import Parts
+from router_app.serving import Serving
+from router_app.upstream import LibraryUpstream
+
+__all__ = ["Service"]
+
+_AGAIN_SECONDS = 2.0
+_FLUSH_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """What the application and the process share. Made without touching the catalogue; `open` does that."""
+
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], *, notify: Callable[[], None] = lambda: None
+    ) -> None:
+        self.settings = settings
+        self.parts = Parts()
+        self.gate = Gate()
+        self.database = Database(settings.database_path, settings.database.wait_seconds)
+        self.discoveries = Discoveries(self.database, notify)
+        self.journal = Journal(settings.journal_dir)
+        self.allowed_private: set[str] = set(settings.discovery.allowed_private_hosts)
+        self.serving = Serving(upstream=LibraryUpstream(self.allowed_private), journal=self.journal, parts=self.parts)
+        self._environ = environ
+        self._custody: Custody | None = None
+        self._imported: dict[str, tuple[str, ...]] | None = None
+        self._changing = asyncio.Lock()
+        self._flushing = asyncio.Lock()
+        self._opened = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._flusher: asyncio.Task[None] | None = None
+        for name in ("catalogue", "registry", "keys", "journal"):
+            self.parts.set(name, "starting")
+        self.parts.set("router", "up")
+
+    async def open(self) -> None:
+        """Bring the parts up, in their order. Raises what the catalogue raises; may be called again."""
+        async with self._changing:
+            await self._step("catalogue", asyncio.to_thread(migrate, self.database))
+            self.parts.set("catalogue", "up")
+            await self._step("registry", self._load_registry())
+            await self._step("keys", self._load_keys())
+        self.parts.set("journal", "up")
+        self._opened.set()
+
+    async def keep_opening(self) -> None:
+        """`open`, again and again until it succeeds: what is served meanwhile goes on being served."""
+        while True:
+            if await self._tried_to_open():
+                return
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    async def opened(self, seconds: float | None = 10.0) -> None:
+        """Return once the catalogue is there; raises ServiceUnavailable after `seconds`."""
+        try:
+            await asyncio.wait_for(self._opened.wait(), seconds)
+        except TimeoutError:
+            raise ServiceUnavailable(
+                "The service is starting.", hint="Try again in a moment; GET /health says what it waits for."
+            ) from None
+
+    async def reload(self) -> Registry:
+        """Serve what the catalogue says now. Requests that run go on with what they began with."""
+        async with self._changing:
+            await self._step("registry", self._load_registry())
+            await self._step("keys", self._load_keys(only_if_news=True))
+        registry = self.serving.current
+        assert registry is not None
+        return registry
+
+    async def add_key(self, provider: str, secret: SecretStr) -> ApiKey:
+        """Seal and store a key, and use it from now on; raises KeyLimitReached, InvalidInput."""
+        async with self._changing:
+            key = await asyncio.to_thread(store.add_key, self.database, self._custody_made(), provider, secret)
+            await self._fill_pool()
+        return key
+
+    def start(self) -> None:
+        """Bring the parts up, and move the journal on every second, beside everything else."""
+        self._begin(self.keep_opening())
+        self._flusher = asyncio.create_task(self._flush_now_and_then())
+
+    def restart(self) -> None:
+        """Drain, make the parts anew, serve again: begun here, done beside."""
+        self._begin(self._restart())
+
+    async def flush(self) -> None:
+        """Move the journal into the catalogue; rows that do not get in stay in the journal."""
+        async with self._flushing:
+            try:
+                await asyncio.to_thread(flush, self.journal, self.database)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are tried again
+                _log.error("the usage journal could not be flushed: %s", error)
+                self.parts.set("journal", "down", f"Rows wait in {self.settings.journal_dir.name}: {error}")
+            else:
+                self.parts.set("journal", "up")
+
+    async def close(self) -> None:
+        """Flush, and let go of everything. No request may be running."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._closing.set()
+        if self._flusher:  # Told, not cancelled: its thread would go on, and meet the last flush at the same file.
+            await self._flusher
+        await self.flush()
+        self.journal.close()
+        await self.serving.upstream.aclose()
+
+    def health(self) -> dict[str, Any]:
+        """The state of each part, and of the whole: ok, starting, degraded, restarting or draining."""
+        registry = self.serving.current
+        parts = self.parts.snapshot()
+        status: str = self.gate.state
+        if status == "open":
+            states = {part["state"] for part in parts.values()}
+            status = "degraded" if "down" in states else "ok" if self._opened.is_set() else "starting"
+        generation = registry.generation if registry else None
+        return {"status": status, "version": __version__, "generation": generation, "parts": parts}
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _flush_now_and_then(self) -> None:
+        while not self._closing.is_set():
+            if self._opened.is_set():
+                await self.flush()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _FLUSH_SECONDS)
+
+    async def _restart(self) -> None:
+        await self.gate.close("restarting", self.settings.server.drain_seconds)
+        before, self.serving.upstream = self.serving.upstream, LibraryUpstream(self.allowed_private)
+        await before.aclose()
+        self._custody = None
+        await self.flush()
+        opened = await self._tried_to_open()
+        if self.gate.state == "restarting":  # and not told to end meanwhile
+            self.gate.open()
+        if not opened:
+            await self.keep_opening()
+
+    async def _tried_to_open(self) -> bool:
+        try:
+            await self.open()
+        except Exception as error:  # noqa: BLE001 - the edge of the process: /health and the log tell
+            _log.error("not all parts are up: %s", error)
+            return False
+        return True
+
+    async def _step(self, part: str, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self.parts.set(part, "down", str(error))
+            raise
+
+    async def _load_registry(self) -> None:
+        before = self.serving.current
+        registry = await asyncio.to_thread(load_registry, self.database, self.settings.generation.path, before)
+        # Only ever widened: a request that took the registry before still finds its host allowed.
+        self.allowed_private.update(_address(one.spec) for one in registry.served.values() if one.spec.operator_host)
+        self.serving.swap(registry)
+        self.parts.set("registry", "down" if registry.problems else "up", " ".join(registry.problems))
+
+    async def _load_keys(self, *, only_if_news: bool = False) -> None:
+        """Take in the operator's keys, then open all. A key that cannot be opened or taken costs that, not the rest."""
+        wanted = self._operator_keys()
+        if only_if_news and wanted == self._imported:
+            return
+        faults = []
+        for load in (partial(asyncio.to_thread, self._import_operator_keys), self._fill_pool):
+            try:
+                await load()
+            except ModelScanError as error:
+                _log.error("keys: %s", error)
+                faults.append(str(error))
+        self._imported = wanted
+        self.parts.set("keys", "down" if faults else "up", " ".join(faults))
+
+    async def _fill_pool(self) -> None:
+        keys = await asyncio.to_thread(store.load, self.database, self._custody_made())
+        self.serving.pool.replace(keys)
+
+    def _custody_made(self) -> Custody:
+        self._custody = self._custody or Custody.load(self.settings.data_dir, self._environ)
+        return self._custody
+
+    def _import_operator_keys(self) -> None:
+        store.import_operator_keys(
+            self.database,
+            self._custody_made(),
+            config={name: keys for name, keys in self.settings.api_keys.items() if _is_provider(name)},
+            variables=self._variables(),
+            environ=self._environ,
+        )
+
+    def _variables(self) -> dict[str, tuple[str, ...]]:
+        served = self.serving.current.served if self.serving.current else {}
+        return {provider: one.spec.auth.env for provider, one in served.items()}
+
+    def _operator_keys(self) -> dict[str, tuple[str, ...]]:
+        """The providers' variables that are set, to notice when a new provider brings another."""
+        return {
+            provider: tuple(name for name in names if self._environ.get(name))
+            for provider, names in self._variables().items()
+            if any(self._environ.get(name) for name in names)
+        }
+
+
+def _is_provider(name: str) -> bool:
+    try:
+        Identifier(provider=name)
+    except ValidationError:
+        _log.warning("api_keys.%s: this is no provider id; its keys are not used", name)
+        return False
+    return True
+
+
+def _address(spec: ClientSpec) -> str:
+    """`host:port`, as the guard of the connections compares it."""
+    url = httpx2.URL(spec.base_url)
+    return f"{url.raw_host.decode()}:{url.port or (443 if url.scheme == 'https' else 80)}"

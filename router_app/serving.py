@@ -1,0 +1,67 @@
+"""What requests are served from, all of it in memory: the registry, the keys, the journal, the way out."""
+
+import asyncio
+import logging
+
+from modelscan.clients.registry import Registry
+from modelscan.errors import ServiceUnavailable
+from modelscan.keys.pool import KeyPool
+from modelscan.types import UsageEvent
+from modelscan.usage.journal import Journal
+from router_app.parts import Parts
+from router_app.upstream import Upstream
+
+__all__ = ["Serving"]
+
+_FIRST_SECONDS = 10.0
+_log = logging.getLogger(__name__)
+
+
+class Serving:
+    """One for the life of the service. A request takes the registry once and keeps it; a swap is one assignment."""
+
+    def __init__(
+        self, *, upstream: Upstream, journal: Journal, parts: Parts, first_seconds: float = _FIRST_SECONDS
+    ) -> None:
+        self.upstream = upstream
+        self.pool = KeyPool({})
+        self.allowed_private: set[str] = set()
+        """The `host:port`s that the operator named, for the upstream's connections."""
+        self._journal = journal
+        self._parts = parts
+        self._first_seconds = first_seconds
+        self._registry: Registry | None = None
+        self._loaded = asyncio.Event()
+
+    @property
+    def current(self) -> Registry | None:
+        """None until the first registry was loaded."""
+        return self._registry
+
+    def swap(self, registry: Registry) -> None:
+        """Serve `registry` from now on."""
+        self._registry = registry
+        self._loaded.set()
+
+    async def registry(self) -> Registry:
+        """The registry. Before the first one is loaded, waits for it; raises ServiceUnavailable after 10 s."""
+        if self._registry is None:
+            try:
+                await asyncio.wait_for(self._loaded.wait(), self._first_seconds)
+            except TimeoutError:
+                raise ServiceUnavailable(
+                    "The service is starting.", hint="Try again in a moment; GET /health says what it waits for."
+                ) from None
+        assert self._registry is not None
+        return self._registry
+
+    def account(self, event: UsageEvent) -> None:
+        """Journal a request; its key's counters learn what it used. A full disk costs the row, not the answer."""
+        if event.provider and event.key_id:
+            tokens = (event.prompt_tokens or 0) + (event.completion_tokens or 0)
+            self.pool.settle(event.provider, event.key_id, tokens)
+        try:
+            self._journal.append(event)
+        except OSError as error:
+            _log.exception("the usage of request %s could not be written", event.request_id)
+            self._parts.set("journal", "down", f"The last row could not be written: {error.strerror}.")

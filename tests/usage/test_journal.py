@@ -1,0 +1,123 @@
+"""The journal and its way into the catalogue."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from modelscan.catalog import keys as table
+from modelscan.catalog import usage
+from modelscan.catalog.database import Database
+from modelscan.catalog.migrate import migrate
+from modelscan.keys import store
+from modelscan.keys.custody import Custody
+from modelscan.types import UsageEvent, utc_now
+from modelscan.usage.flush import flush
+from modelscan.usage.journal import Journal
+
+DYING = """
+import os, sys
+from pathlib import Path
+from modelscan.types import UsageEvent, utc_now
+from modelscan.usage.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+journal.append(UsageEvent(request_id="killed", at=utc_now(), asked_model="m", status=200, latency_ms=1, generation=1))
+os.kill(os.getpid(), 9)
+"""
+
+
+def event(request_id: str, **more: object) -> UsageEvent:
+    fields = {"at": utc_now(), "asked_model": "m", "status": 200, "latency_ms": 2.0, "generation": 1}
+    return UsageEvent.model_validate({"request_id": request_id, **fields, **more})
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(tmp_path / "catalogue.duckdb")
+    migrate(database)
+    return database
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "journal"
+
+
+def test_every_event_becomes_one_row(database: Database, folder: Path) -> None:
+    journal = Journal(folder)
+    for number in range(5):
+        journal.append(event(str(number), provider="acme", model="m", prompt_tokens=10, completion_tokens=None))
+    assert flush(journal, database) == 5
+    assert flush(journal, database) == 0
+    (row,) = usage.stats(database, model="m", provider="acme")
+    assert (row.requests, row.prompt_tokens, row.completion_tokens, row.without_usage) == (5, 50, 0, 0)
+    journal.close()
+    assert list(folder.iterdir()) == []
+
+
+def test_a_segment_taken_in_twice_counts_once(database: Database, folder: Path) -> None:
+    journal = Journal(folder)
+    journal.append(event("1"))
+    (segment,) = journal.rotate()
+    assert [usage.ingest(database, segment), usage.ingest(database, segment)] == [1, 0]
+    assert flush(journal, database) == 0
+    journal.close()
+
+
+def test_a_killed_process_leaves_its_rows_to_the_next(database: Database, folder: Path) -> None:
+    killed = subprocess.run([sys.executable, "-c", DYING, str(folder)], check=False)
+    assert killed.returncode == -9
+    journal = Journal(folder)
+    assert flush(journal, database) == 1
+    journal.close()
+
+
+def test_a_segment_that_another_process_writes_is_left_to_it(database: Database, folder: Path) -> None:
+    theirs, ours = Journal(folder), Journal(folder)
+    theirs.append(event("theirs"))
+    assert flush(ours, database) == 0
+    theirs.close()
+    assert flush(ours, database) == 1
+    ours.close()
+
+
+def test_a_torn_last_line_is_skipped(database: Database, folder: Path) -> None:
+    journal = Journal(folder)
+    journal.append(event("whole"))
+    (segment,) = journal.rotate()
+    with segment.open("ab") as file:
+        file.write(event("torn").model_dump_json().encode()[:40])
+    assert flush(journal, database) == 1
+    journal.close()
+
+
+def test_failed_and_cancelled_requests_are_counted_as_such(database: Database, folder: Path) -> None:
+    journal = Journal(folder)
+    journal.append(event("1", status=502, error_code="upstream-failed"))
+    journal.append(event("2", cancelled=True, prompt_tokens=None))
+    flush(journal, database)
+    (row,) = usage.stats(database)
+    assert (row.requests, row.errors, row.cancelled, row.without_usage) == (2, 1, 1, 1)
+    journal.close()
+
+
+def test_a_keys_counters_are_the_sums_of_its_rows(database: Database, folder: Path) -> None:
+    key = store.add_key(database, Custody(SecretStr("m")), "acme", SecretStr("sk-0123456789"))
+    journal = Journal(folder)
+    journal.append(event("1", provider="acme", key_id=key.id, prompt_tokens=7, completion_tokens=3))
+    journal.append(event("2", provider="acme", key_id=key.id, status=500))
+    flush(journal, database)
+    (counted,) = table.list_keys(database)
+    assert (counted.requests, counted.tokens, counted.score) == (2, 10, 2.01)
+    journal.close()
+
+
+def test_a_segment_that_vanishes_is_passed_over(folder: Path) -> None:
+    journal = Journal(folder)
+    dangling = folder / "0.jsonl"
+    os.symlink(folder / "gone", dangling)
+    assert journal.rotate() == ()
+    journal.close()
