@@ -1,6 +1,7 @@
-"""`modelscan serve`: the process. Listens first, then brings up the rest; ends in the opposite order."""
+"""`modelscan serve`: listens first, then brings up the rest; a signal drains, a second one hurries."""
 
 import asyncio
+import importlib
 import logging
 import os
 import signal
@@ -11,27 +12,21 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp
 
 from modelscan import __version__
 from modelscan.errors import InvalidConfiguration
 from modelscan.settings import ConfigWarning, Settings, ensure_data_dir
-from modelscan.types import Identifier
-from router_app.app import create_app
 from router_app.auth import admin_token
-from router_app.companions import Companions
-from router_app.dispatch import Dispatcher
+from router_app.doorway import Doorway
 from router_app.gate import Gate
-from router_app.service import Service
 
 __all__ = ["run"]
 
 _BACKLOG = 2048
 _LAST_SECONDS = 5
-_AGAIN_SECONDS = 1.0
-_DEMO = Identifier(provider="demo", model="echo")
 _log = logging.getLogger(__name__)
 
 
@@ -42,98 +37,36 @@ def run(settings: Settings, warnings: Sequence[ConfigWarning] = (), environ: Map
         _log.warning("configuration: %s", warning)
     ensure_data_dir(settings)
     with _listening(settings) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_Process(settings, environ, listening).run())
+        runner.run(_serve(settings, environ, listening))
     return 0
 
 
+async def _serve(settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> None:
+    url = _url(settings.server.host, listening.getsockname()[1])
+    token = admin_token(settings.data_dir, environ)
+    gate, doorway = Gate(), Doorway()
+    server = _server(doorway)
+    serving = asyncio.create_task(server.serve([listening]))
+    ending = asyncio.create_task(_told_to_end(gate))
+    with _addresses(settings.data_dir, url):
+        _announce(url)
+        # Here and not at the top: the port is answered before DuckDB and the rest are imported (0.6 s).
+        process = await asyncio.to_thread(importlib.import_module, "router_app.process")
+        async with process.running(settings, environ, gate=gate, url=url, token=token) as app:
+            doorway.lead_to(app)
+            await asyncio.wait((ending, serving), return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+
+
 class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: here a signal first drains."""
+    """uvicorn without its own signal handling: here a signal drains before anything is taken down."""
 
     def capture_signals(self) -> Any:
         return nullcontext()
 
 
-class _Process:
-    def __init__(self, settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> None:
-        self._settings = settings
-        self._environ = environ
-        self._listening = listening
-        self._url = _url(settings.server.host, listening.getsockname()[1])
-        self._told_to_end = asyncio.Event()
-
-    async def run(self) -> None:
-        """Listen, answer, bring up, wait for the end, drain, take down."""
-        token = admin_token(self._settings.data_dir, self._environ)
-        async with httpx2.AsyncClient(timeout=10.0, trust_env=False) as http:
-            service = Service(self._settings, self._environ, notify=lambda: dispatcher.enqueue())
-            companions = Companions(self._settings, self._environ, service.parts, http)
-            dispatcher = Dispatcher(
-                service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake
-            )
-            server = _server(create_app(service, token))
-            serving = asyncio.create_task(server.serve([self._listening]))
-            self._handle_signals(service.gate)
-            with _addresses(self._settings.data_dir, self._url):
-                self._announce()
-                service.start()
-                companions.start()
-                dispatching = asyncio.create_task(self._dispatch(service, dispatcher))
-                ending = asyncio.create_task(self._told_to_end.wait())
-                await asyncio.wait((ending, serving), return_when=asyncio.FIRST_COMPLETED)
-                dispatching.cancel()
-                await self._take_down(service, companions)
-                server.should_exit = True
-                await asyncio.gather(serving, dispatching, return_exceptions=True)
-                await service.close()
-
-    async def _dispatch(self, service: Service, dispatcher: Dispatcher) -> None:
-        await service.opened(seconds=None)
-        await self._refresh_demo(service)
-        while True:
-            try:
-                await dispatcher.run()
-            except Exception:  # The queue is in the catalogue; the dispatcher finds it there again.
-                _log.exception("the dispatcher failed and begins anew")
-                await asyncio.sleep(_AGAIN_SECONDS)
-
-    async def _refresh_demo(self, service: Service) -> None:
-        """The demo is this service itself: where it listens elsewhere now, its published client is out of date."""
-        registry = service.serving.current
-        demo = registry.served.get(_DEMO.provider) if registry else None
-        if demo and demo.spec.base_url != _reference_url(self._url):
-            await service.discoveries.start(_DEMO, refresh=True)
-
-    async def _take_down(self, service: Service, companions: Companions) -> None:
-        seconds = self._settings.server.drain_seconds
-        _, cancelled = await asyncio.gather(companions.stop(), service.gate.close("draining", seconds))
-        if cancelled:
-            _log.warning("%d requests did not finish in %g s", cancelled, seconds)
-
-    def _handle_signals(self, gate: Gate) -> None:
-        """The first one ends the service in order, the second one gives running requests no more time."""
-
-        def heard() -> None:
-            if self._told_to_end.is_set():
-                gate.cancel_all()
-            self._told_to_end.set()
-
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, heard)
-
-    def _announce(self) -> None:
-        sys.stdout.write(
-            f"ModelScan {__version__} listens on {self._url}\n\n"
-            "Next, in another terminal:\n"
-            "  modelscan add demo/echo\n"
-            f"  curl {self._url}/v1/chat/completions -d "
-            '\'{"model":"demo/echo","messages":[{"role":"user","content":"hi"}]}\'\n\n'
-            "Ctrl-C ends it.\n"
-        )
-        sys.stdout.flush()
-
-
-def _server(app: Any) -> _Server:
+def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
         http="httptools",
@@ -145,6 +78,32 @@ def _server(app: Any) -> _Server:
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
     return _Server(config)
+
+
+async def _told_to_end(gate: Gate) -> None:
+    """Return at the first SIGINT or SIGTERM; the second one gives running requests no more time."""
+    heard = asyncio.Event()
+
+    def hear() -> None:
+        if heard.is_set():
+            gate.cancel_all()
+        heard.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, hear)
+    await heard.wait()
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(
+        f"ModelScan {__version__} listens on {url}\n\n"
+        "Next, in another terminal:\n"
+        "  modelscan add demo/echo\n"
+        f"  curl {url}/v1/chat/completions -d "
+        '\'{"model":"demo/echo","messages":[{"role":"user","content":"hi"}]}\'\n\n'
+        "Ctrl-C ends it.\n"
+    )
+    sys.stdout.flush()
 
 
 def _listening(settings: Settings) -> socket.socket:
@@ -165,19 +124,15 @@ def _url(host: str, port: int) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def _reference_url(url: str) -> str:
-    return f"{url}/reference/v1"
-
-
 @contextmanager
 def _addresses(data_dir: Path, url: str) -> Iterator[None]:
     """The files by which the command line and the runner find this service; router.url only while it runs."""
-    _write(data_dir / "reference.url", _reference_url(url))
-    _write(data_dir / "router.url", url)
+    router = data_dir / "router.url"
+    _write(data_dir / "reference.url", f"{url}/reference/v1")
+    _write(router, url)
     try:
         yield
     finally:
-        router = data_dir / "router.url"
         if router.read_text().strip() == url:  # and not that of another service started since
             router.unlink()
 

@@ -38,11 +38,11 @@ class Service:
     """What the application and the process share. Made without touching the catalogue; `open` does that."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], *, notify: Callable[[], None] = lambda: None
+        self, settings: Settings, environ: Mapping[str, str], *, gate: Gate, notify: Callable[[], None]
     ) -> None:
         self.settings = settings
         self.parts = Parts()
-        self.gate = Gate()
+        self.gate = gate
         self.database = Database(settings.database_path, settings.database.wait_seconds)
         self.discoveries = Discoveries(self.database, notify)
         self.journal = Journal(settings.journal_dir)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from modelscan.cli.access import loaded_of, settings_of
+from modelscan.cli.access import loaded_of
 from modelscan.cli.session import Session
 from router_app.serve import run
 
@@ -24,8 +24,7 @@ def serve(session: Session, config_file: Path | None) -> None:
     It ends with SIGINT or SIGTERM, once running requests have finished.
     """
     session.config_file = config_file or session.config_file
-    if session.config_file:
-        # The Prefect API and the runner are processes of their own, which read the same file.
-        os.environ["MODELSCAN_CONFIG"] = str(session.config_file.resolve())
-    settings = settings_of(session)
-    sys.exit(run(settings, loaded_of(session).warnings))
+    loaded = loaded_of(session)
+    # The processes that the service starts read the same file.
+    named = {"MODELSCAN_CONFIG": str(session.config_file.resolve())} if session.config_file else {}
+    sys.exit(run(loaded.settings, loaded.warnings, {**os.environ, **named}))

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from urllib.parse import urlsplit
 
 import click
 from pydantic import SecretStr
@@ -18,7 +17,7 @@ from modelscan.errors import NoUsableKey, ProviderNotFound
 from modelscan.keys import store
 from modelscan.keys.custody import Custody
 from modelscan.settings import Settings
-from modelscan.sources.http import open_client
+from modelscan.sources.http import host_port, open_client
 from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport
 from modelscan.validation.runner import validate
 from modelscan.validation.sandbox import Sandbox
@@ -74,10 +73,10 @@ async def _validated(
     """The report on the files as they are published."""
     client = settings.generation.path / version.path
     test = client.with_name(f"test_{client.name}")
-    # The host was proved by its evidence when the client was published; its address may be a private one.
-    hosts = {*settings.discovery.allowed_private_hosts, urlsplit(spec.base_url).hostname or ""}
+    # What the operator named by --base-url may be private; what a source named, only where the settings allow it.
+    own = {host_port(spec.base_url)} if spec.operator_host else set()
     with Sandbox() as sandbox:
-        async with open_client(allowed_private=hosts, timeout=settings.discovery.timeout_seconds) as http:
+        async with open_client(allowed_private={*settings.discovery.allowed_private_hosts, *own}, timeout=settings.discovery.timeout_seconds) as http:
             return await validate(
                 spec, client.read_text(), test.read_text(), sandbox=sandbox, key=key, http=http, reach=live
             )

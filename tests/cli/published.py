@@ -14,7 +14,12 @@ __all__ = ["publish"]
 
 
 def publish(
-    home: Path, provider: str = "demo", *, base_url: str = "http://127.0.0.1:9/v1", auth: Auth | None = None
+    home: Path,
+    provider: str = "demo",
+    *,
+    base_url: str = "http://127.0.0.1:9/v1",
+    operator_host: bool = False,
+    auth: Auth | None = None,
 ) -> SdkVersion:
     """Publish `provider` with the model `echo` into `home`/data and `home`/generated, as a discovery does."""
     record = SourceRecord.of(source="builtin", subject=provider, url="builtin:test", payload={}, trusted=True)
@@ -26,6 +31,7 @@ def publish(
         name=provider.title(),
         protocol=WIRE_PROTOCOLS[0].name,
         base_url=base_url,
+        operator_host=operator_host,
         auth=auth or Auth(kind="none"),
         endpoints=WIRE_PROTOCOLS[0].endpoints,
         models=(model,),

@@ -1,10 +1,9 @@
 """The command as a whole: quick help, version, and rows that say what the commands say."""
 
-import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -70,11 +69,10 @@ def test_the_service_is_started_with_the_file_that_was_named(
     (home / "mine.yaml").write_text("server: {port: 9, nonsense: 1}")
     started: list[tuple[int, int, str]] = []
 
-    def start(settings: Settings, warnings: Sequence[ConfigWarning]) -> int:
-        started.append((settings.server.port, len(warnings), os.environ["MODELSCAN_CONFIG"]))
+    def start(settings: Settings, warnings: Sequence[ConfigWarning], environ: Mapping[str, str]) -> int:
+        started.append((settings.server.port, len(warnings), environ["MODELSCAN_CONFIG"]))
         return 7
 
-    monkeypatch.setenv("MODELSCAN_CONFIG", "")
     monkeypatch.setattr("modelscan.cli.serve.run", start)
     assert run(*arguments).exit_code == 7
     assert started == [(9, 1, str(home / "mine.yaml"))]

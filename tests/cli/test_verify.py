@@ -49,7 +49,7 @@ def test_live_needs_a_key(run: Run, home: Path) -> None:
 
 def test_live_proves_it_at_the_real_server(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serve_in_thread(create_reference(models=("echo",), key=KEY)) as origin:
-        publish(home, "acme", base_url=f"{origin}/v1", auth=Auth())
+        publish(home, "acme", base_url=f"{origin}/v1", operator_host=True, auth=Auth())
         custody = Custody.load(home / "data", os.environ)
         add_key(Database(home / "data" / "modelscan.duckdb"), custody, "acme", SecretStr(KEY))
         done = run("verify", "acme", "--live", "--json")

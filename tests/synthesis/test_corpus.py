@@ -16,7 +16,7 @@ from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import ModelScanError, NotEnoughEvidence
 from modelscan.settings import DiscoverySettings
 from modelscan.sources import SourceRequest
-from modelscan.sources.builtin import BUILTIN
+from modelscan.sources.builtin import BUILTIN, ROWS
 from modelscan.sources.models_dev import record_of
 from modelscan.synthesis.evidence import Evidence, facts_of
 from modelscan.synthesis.precedence import propose
@@ -106,3 +106,12 @@ def test_every_provider_has_facts_that_cite_its_records(evidence: dict[str, Evid
 def test_no_model_to_try_is_an_embedding_or_a_guard(specs: list[ClientSpec]) -> None:
     words = ("embed", "rerank", "whisper", "-guard")
     assert [spec.test_model for spec in specs if any(word in spec.test_model.lower() for word in words)] == []
+
+
+@pytest.mark.parametrize("provider", ["cerebras", "mistral", "openai"])
+def test_our_own_rows_are_where_real_chats_were_recorded(provider: str) -> None:
+    if not (CORPUS / "recorded").exists():
+        pytest.skip("no corpus: MODELSCAN_CORPUS names no folder with recorded/")
+    url = httpx2.URL(ROWS[provider].base_url)
+    path = f"{url.path}/chat/completions".strip("/").replace("/", "-")
+    assert list((CORPUS / "recorded").glob(f"{url.host}__{path}__json_*.json"))

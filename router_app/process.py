@@ -1,0 +1,71 @@
+"""The whole of the service in one process: the application, and what runs beside it."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx2
+from starlette.types import ASGIApp
+
+from modelscan.settings import Settings
+from modelscan.types import Identifier
+from router_app.app import create_app
+from router_app.companions import Companions
+from router_app.dispatch import Dispatcher
+from router_app.gate import Gate
+from router_app.service import Service
+
+__all__ = ["running"]
+
+_AGAIN_SECONDS = 1.0
+_DEMO = Identifier(provider="demo", model="echo")
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, environ: Mapping[str, str], *, gate: Gate, url: str, token: str
+) -> AsyncIterator[ASGIApp]:
+    """The application, everything started; at the end requests drain, processes end, the journal is flushed.
+
+    `url` is where it listens already: the processes beside it are told, and call back.
+    """
+    async with httpx2.AsyncClient(timeout=10.0, trust_env=False) as http:
+        service = Service(settings, environ, gate=gate, notify=lambda: dispatcher.enqueue())
+        companions = Companions(settings, environ, service.parts, http)
+        dispatcher = Dispatcher(
+            service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake
+        )
+        service.start()
+        companions.start()
+        dispatching = asyncio.create_task(_dispatch(service, dispatcher, url))
+        try:
+            yield create_app(service, token)
+        finally:
+            dispatching.cancel()
+            seconds = settings.server.drain_seconds
+            _, cancelled = await asyncio.gather(companions.stop(), gate.close("draining", seconds))
+            if cancelled:
+                _log.warning("%d requests did not finish in %g s", cancelled, seconds)
+            await asyncio.gather(dispatching, return_exceptions=True)
+            await service.close()
+
+
+async def _dispatch(service: Service, dispatcher: Dispatcher, url: str) -> None:
+    await service.opened(seconds=None)
+    await _refresh_demo(service, url)
+    while True:
+        try:
+            await dispatcher.run()
+        except Exception as error:  # noqa: BLE001 - the queue is in the catalogue, where it is found again
+            _log.error("the dispatcher failed and begins anew: %s", error)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _refresh_demo(service: Service, url: str) -> None:
+    """The demo is this service itself: where it listens elsewhere now, its published client is out of date."""
+    registry = service.serving.current
+    demo = registry.served.get(_DEMO.provider) if registry else None
+    if demo and not demo.spec.base_url.startswith(f"{url}/"):
+        await service.discoveries.start(_DEMO, refresh=True)

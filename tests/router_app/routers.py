@@ -1,0 +1,136 @@
+"""A router for tests: real application, real sockets, with providers published into its catalogue."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from starlette.types import ASGIApp
+
+from modelscan.catalog import versions
+from modelscan.catalog.database import Database
+from modelscan.catalog.migrate import migrate
+from modelscan.codegen.publish import publish_files
+from modelscan.codegen.render import render_client, render_test
+from modelscan.reference import create_reference, serve
+from modelscan.settings import Settings, ensure_data_dir
+from modelscan.types import Auth, ClientSpec, Level, Model, SdkVersion, ValidationReport
+from modelscan.wire import protocol_named
+from router_app.app import create_app
+from router_app.gate import Gate
+from router_app.service import Service
+
+__all__ = ["KEY", "TOKEN", "Router", "a_spec", "chat_body", "eventually", "journal_rows", "publish", "routed"]
+
+TOKEN = "a-token-for-tests"
+KEY = "sk-upstream-0123456789"
+NO_AUTH = Auth(kind="none")
+
+
+def a_spec(base_url: str, provider: str = "acme", models: Sequence[str] = ("echo",), **more: Any) -> ClientSpec:
+    """How the reference provider at `base_url` is talked to."""
+    return ClientSpec(
+        **{
+            "provider": provider,
+            "name": provider.title(),
+            "protocol": "openai_chat",
+            "base_url": base_url,
+            "operator_host": True,
+            "auth": NO_AUTH,
+            "endpoints": protocol_named("openai_chat").endpoints,
+            "models": tuple(Model(id=model) for model in sorted(models)),
+            "test_model": models[0],
+            "evidence": dict.fromkeys(ClientSpec.CITED_FIELDS, "0123456789abcdef"),
+            **more,
+        }
+    )
+
+
+def publish(settings: Settings, spec: ClientSpec) -> SdkVersion:
+    """Publish a client of `spec`, as a discovery does."""
+    database = Database(settings.database_path)
+    migrate(database)
+    files = publish_files(settings.generation.path, spec, render_client(spec, ()), render_test(spec))
+    return versions.publish(
+        database, spec, path=files.path, sha256=files.sha256, report=ValidationReport(level=Level.LIVE)
+    )
+
+
+@dataclass
+class Router:
+    """A running router."""
+
+    service: Service
+    http: httpx2.AsyncClient
+    url: str
+    settings: Settings
+    notified: list[None]
+
+    async def chat(self, model: str, content: str = "hi", **more: Any) -> httpx2.Response:
+        return await self.http.post("/v1/chat/completions", json=chat_body(model, content, **more))
+
+    async def admin(self, method: str, path: str, **more: Any) -> httpx2.Response:
+        return await self.http.request(method, f"/api{path}", headers={"authorization": f"Bearer {TOKEN}"}, **more)
+
+    def usage(self) -> list[dict[str, Any]]:
+        """The rows that are in the journal."""
+        return journal_rows(self.settings)
+
+
+def chat_body(model: str, content: str = "hi", **more: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": content}], **more}
+
+
+def journal_rows(settings: Settings) -> list[dict[str, Any]]:
+    files = sorted(settings.journal_dir.glob("*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+
+
+async def eventually(probe: Callable[[], object], seconds: float = 10.0) -> None:
+    """Return once `probe` is true."""
+    async with asyncio.timeout(seconds):
+        while not probe():  # noqa: ASYNC110 - what is waited for is a file, or another process's doing
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def routed(
+    settings: Settings,
+    *,
+    peers: Mapping[str, ASGIApp] | None = None,
+    specs: Callable[[Mapping[str, str]], Sequence[ClientSpec]] = lambda _: (),
+    environ: Mapping[str, str] | None = None,
+) -> AsyncIterator[Router]:
+    """A router over the published `specs`, which are told where each of the `peers` listens."""
+    ensure_data_dir(settings)
+    notified: list[None] = []
+    async with AsyncExitStack() as stack:
+        origins = {name: await stack.enter_async_context(serve(app)) for name, app in (peers or {}).items()}
+        for spec in specs(origins):
+            publish(settings, spec)
+        service = Service(settings, environ or {}, gate=Gate(), notify=lambda: notified.append(None))
+        stack.push_async_callback(service.close)
+        await service.open()
+        url = await stack.enter_async_context(serve(create_app(service, TOKEN)))
+        http = await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=20))
+        yield Router(service, http, url, settings, notified)
+
+
+@asynccontextmanager
+async def routed_to_reference(settings: Settings, **more: Any) -> AsyncIterator[Router]:
+    """A router with one provider, `acme`, which wants no key and serves `echo`."""
+    async with routed(
+        settings,
+        peers={"acme": create_reference(models=("echo",))},
+        specs=lambda origins: [a_spec(f"{origins['acme']}/v1")],
+        **more,
+    ) as router:
+        yield router
+
+
+def written(path: Path) -> bytes:
+    return path.read_bytes()

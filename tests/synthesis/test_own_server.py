@@ -1,0 +1,68 @@
+"""From a real server on the loopback to its specification: sources and rules together."""
+
+import asyncio
+
+import pytest
+from pydantic import SecretStr
+
+from modelscan.errors import NotEnoughEvidence
+from modelscan.reference import create_reference, serve_in_thread
+from modelscan.settings import DiscoverySettings
+from modelscan.sources import SourceRequest
+from modelscan.sources.gather import gather
+from modelscan.sources.http import host_port, open_client
+from modelscan.synthesis.evidence import Evidence
+from modelscan.synthesis.precedence import propose
+from modelscan.types import Auth, ClientSpec, Identifier
+
+NO_LIST = DiscoverySettings(models_dev_url="http://127.0.0.1:1/api.json")
+
+
+def specified(identifier: str, base_url: str, key: str | None = None) -> ClientSpec:
+    """The first proposal for a server that the operator names."""
+
+    async def run() -> Evidence:
+        async with open_client(allowed_private=[host_port(base_url)], timeout=5) as http:
+            request = SourceRequest(
+                identifier=Identifier.parse(identifier),
+                http=http,
+                settings=NO_LIST,
+                base_url=base_url,
+                operator_named=True,
+                key=SecretStr(key) if key else None,
+            )
+            scrapes = await gather(request)
+        records = tuple(one.record for one in scrapes if one.record)
+        gaps = tuple(one.gap for one in scrapes if one.gap)
+        return Evidence(identifier=request.identifier, records=records, gaps=gaps)
+
+    proposal = propose(asyncio.run(run()))
+    assert proposal is not None
+    return proposal.spec
+
+
+@pytest.mark.parametrize("path", ["", "/v1", "/v1/", "/v1/chat/completions"])
+def test_an_open_server_is_found_with_or_without_its_path(path: str) -> None:
+    with serve_in_thread(create_reference(models=("smol",))) as origin:
+        spec = specified("local/smol", origin + path)
+    assert (spec.base_url, spec.auth.kind, spec.test_model) == (f"{origin}/v1", "none", "smol")
+
+
+@pytest.mark.parametrize(("header", "scheme"), [("Authorization", "Bearer"), ("x-api-key", ""), ("api-key", "")])
+def test_a_server_that_wants_a_key_shows_which_header_carries_it(header: str, scheme: str) -> None:
+    auth = Auth(header=header, scheme=scheme)
+    with serve_in_thread(create_reference(models=("smol",), key="sk-1", auth=auth)) as origin:
+        spec = specified("local/smol", f"{origin}/v1", "sk-1")
+    assert (spec.auth.header, spec.auth.scheme) == (header, scheme)
+    assert "sk-1" not in spec.model_dump_json()
+
+
+def test_a_server_that_wants_a_key_is_specified_without_one_where_a_model_is_named() -> None:
+    with serve_in_thread(create_reference(models=("smol",), key="sk-1")) as origin:
+        spec = specified("local/smol", f"{origin}/v1")
+    assert (spec.auth.header, spec.auth.env) == ("Authorization", ("LOCAL_API_KEY",))
+
+
+def test_a_server_that_is_not_there_is_told_so(free_port: int) -> None:
+    with pytest.raises(NotEnoughEvidence, match="cannot be reached"):
+        specified("local/smol", f"http://127.0.0.1:{free_port}/v1")
