@@ -6,16 +6,15 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
-from urllib.parse import urlsplit
 
 import httpx2
 from prefect import runtime
 
 from modelscan.catalog import discoveries
-from modelscan.errors import InvalidInput, ModelScanError
+from modelscan.errors import ModelScanError
 from modelscan.keys import store
-from modelscan.sources.http import open_client
-from modelscan.sources.source import SourceRequest
+from modelscan.sources.http import host_port, open_client
+from modelscan.sources.source import SourceRequest, is_base_url
 from modelscan.types import (
     Attempt,
     Discovery,
@@ -49,6 +48,8 @@ class Run:
     discovery: Discovery
     identifier: Identifier
     http: httpx2.AsyncClient
+    asking: asyncio.Semaphore
+    """Lets `discovery.parallel_batch` sources be asked at once."""
 
     @asynccontextmanager
     async def step(self, name: str, detail: str = "") -> AsyncIterator[Step]:
@@ -101,7 +102,7 @@ async def opened(identifier: str, base_url: str | None, refresh: bool) -> AsyncI
         async with open_client(
             allowed_private=_allowed(bench, discovery), timeout=bench.settings.discovery.timeout_seconds
         ) as http:
-            yield Run(bench, discovery, parsed, http)
+            yield Run(bench, discovery, parsed, http, asyncio.Semaphore(bench.settings.discovery.parallel_batch))
     except BaseException as error:
         await asyncio.shield(asyncio.to_thread(_failed, bench, discovery, error))
         raise
@@ -125,15 +126,8 @@ def _row(bench: Bench, identifier: str, base_url: str | None, refresh: bool) -> 
 
 def _allowed(bench: Bench, discovery: Discovery) -> set[str]:
     """The private addresses of this run: those of the settings, the operator's own server, our reference provider."""
-    named = [url for url in (discovery.base_url, bench.told("reference.url")) if url]
-    return {*bench.settings.discovery.allowed_private_hosts, *(_host_and_port(url) for url in named)}
-
-
-def _host_and_port(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidInput(f"{url!r} is no http(s) address.", hint="Write --base-url http://HOST:PORT/v1.")
-    return f"{parts.hostname}:{parts.port or {'http': 80, 'https': 443}[parts.scheme]}"
+    named = [url for url in (discovery.base_url, bench.told("reference.url")) if url and is_base_url(url)]
+    return {*bench.settings.discovery.allowed_private_hosts, *(host_port(url) for url in named)}
 
 
 def _failed(bench: Bench, discovery: Discovery, error: BaseException) -> None:
@@ -149,6 +143,6 @@ def _told(discovery: Discovery, error: BaseException) -> DiscoveryError:
     return DiscoveryError(
         code="discovery-interrupted" if cancelled else "error",
         message=f"The discovery of {discovery.identifier} "
-        + ("was stopped before its end." if cancelled else f"failed unexpectedly: {type(error).__name__}: {error}"),
-        hint=f"Ask again: modelscan add {discovery.identifier}",
+        + ("was stopped before its end." if cancelled else f"failed unexpectedly: {type(error).__name__}."),
+        hint=f"Ask again: modelscan add {discovery.identifier}; the runner's log has the details.",
     )

@@ -43,14 +43,21 @@ async def scrape_source(run: Run, request: SourceRequest, name: str) -> Scrape:
 )
 async def scrape_task(run: Run, request: SourceRequest, name: str) -> State[Scrape]:
     """The state is called Cached where the answer is the catalogue's, and is tried again after a transport fault."""
-    async with run.step(f"scrape {name}") as step:
+    async with run.asking, run.step(f"scrape {name}") as step:
         saved = None if run.discovery.refresh else run.bench.saved
         found = await scrape(source_named(name), request, saved)
-        if found.gap and found.gap.kind == "unreachable" and _may_try_again():
-            raise SourceUnavailable(found.gap.reason)
+        if (fault := _transport_fault(found)) and _may_try_again():
+            raise SourceUnavailable(fault)
         step.detail = found.said
         step.state = "cached" if found.cached else "done"
     return Completed(name="Cached" if found.cached else "Completed", message=found.said, data=found)
+
+
+def _transport_fault(found: Scrape) -> str:
+    """Why the source itself could not be asked, also where a snapshot stands in for it."""
+    if found.gap and found.gap.kind == "unreachable":
+        return found.gap.reason
+    return found.record.note if found.record and found.record.stale else ""
 
 
 def _may_try_again() -> bool:

@@ -1,18 +1,23 @@
 """The documentation names every setting, command, option, route and error."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from starlette.routing import Mount, Route
 
 from modelscan.cli import COMMANDS
 from modelscan.cli.lazy import LazyGroup
 from modelscan.errors import ModelScanError
 from modelscan.settings import Settings
 from modelscan.settings.environment import variables
+from router_app.app import create_app
+from router_app.gate import Gate
 from router_app.problems import status_of
+from router_app.service import Service
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,3 +73,19 @@ def classes(cls: type[ModelScanError]) -> list[type[ModelScanError]]:
 @pytest.mark.parametrize("cls", classes(ModelScanError), ids=lambda cls: cls.code)
 def test_every_error_is_documented_with_its_status(cls: type[ModelScanError]) -> None:
     assert f"| `{cls.code}` | {int(status_of(cls('')))} |" in page("api.md")
+
+
+def routes(service: Service) -> Iterator[str]:
+    """`METHOD /path` of everything that the router answers; the reference provider is a page of its own."""
+    for route in create_app(service, "token").routes:
+        prefix, children = (route.path, route.routes) if isinstance(route, Mount) else ("", [route])
+        for child in children:
+            if isinstance(child, Route) and prefix != "/reference":
+                yield from (f"{method} {prefix}{child.path}" for method in (child.methods or set()) - {"HEAD"})
+
+
+def test_the_documented_routes_are_those_that_there_are(settings: Settings) -> None:
+    service = Service(settings, {}, gate=Gate(), notify=lambda: None)
+    known = {route.replace(":path", "") for route in routes(service)}
+    asyncio.run(service.close())
+    assert set(re.findall(r"^### `((?:GET|POST) .*?)`$", page("api.md"), re.MULTILINE)) == known

@@ -81,7 +81,8 @@ def _conclude(service: Service, ended: Discovery, asked: Identifier) -> None:
     if ended.why_not_higher:
         click.echo(f"Not higher, because {_lowered(ended.why_not_higher)}")
     for gap in ended.gaps:
-        click.echo(f"Gap: {gap.source} said nothing ({gap.reason}).")
+        if gap.kind != "unknown":  # A source need not know everybody; that it could not be asked is worth a word.
+            click.echo(f"Gap: {gap.source} is {gap.kind}: {gap.reason}")
     if ended.generation is None:
         click.echo("No router has confirmed it; it will be served at the next start.")
     click.echo("Next:")

@@ -7,10 +7,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from modelscan.types import Discovery, DiscoveryStep
+from modelscan.types import Discovery, DiscoveryState, DiscoveryStep
 
 __all__ = ["Progress"]
 
+_WAITING = {
+    DiscoveryState.QUEUED: "queued (the first one waits until Prefect has started, which may take a minute)",
+    DiscoveryState.RUNNING: "running",
+    DiscoveryState.SUCCEEDED: "done",
+    DiscoveryState.FAILED: "failed",
+}
 _MARKS = {"done": "[green]✓[/]", "cached": "[green]✓[/]", "failed": "[red]✗[/]"}
 
 
@@ -37,9 +43,9 @@ class Progress:
         for step in discovery.steps:
             if step.ended_at and step.seq not in self._shown:
                 self._shown.add(step.seq)
-                self._console.print(_line(step))
+                self._console.print(_line(step), soft_wrap=True)
         running = [step.name for step in discovery.steps if not step.ended_at]
-        self._status.update(escape(", ".join(running)) or str(discovery.state))
+        self._status.update(escape(", ".join(running)) or _WAITING[discovery.state])
 
 
 def _line(step: DiscoveryStep) -> str:

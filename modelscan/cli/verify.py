@@ -44,7 +44,7 @@ def verify(context: click.Context, provider: str, live: bool) -> None:
     if session.as_json:
         print_json(report.model_dump(mode="json"))
     else:
-        _print(report, provider)
+        _print(report, provider, live=live)
     if not report.green or (live and report.level is not Level.LIVE):
         context.exit(1)
 
@@ -76,15 +76,20 @@ async def _validated(
     # What the operator named by --base-url may be private; what a source named, only where the settings allow it.
     own = {host_port(spec.base_url)} if spec.operator_host else set()
     with Sandbox() as sandbox:
-        async with open_client(allowed_private={*settings.discovery.allowed_private_hosts, *own}, timeout=settings.discovery.timeout_seconds) as http:
+        async with open_client(
+            allowed_private={*settings.discovery.allowed_private_hosts, *own},
+            timeout=settings.discovery.timeout_seconds,
+        ) as http:
             return await validate(
                 spec, client.read_text(), test.read_text(), sandbox=sandbox, key=key, http=http, reach=live
             )
 
 
-def _print(report: ValidationReport, provider: str) -> None:
+def _print(report: ValidationReport, provider: str, *, live: bool) -> None:
     rows = ((result.level, result.case, result.outcome, result.seconds, result.detail) for result in report.results)
     print_table(("level", "case", "outcome", "s", "detail"), rows)
     click.secho(f"{provider} is proved to level {report.level}.", bold=True)
-    if report.why_not_higher:
+    if report.green and not live:
+        click.echo("With --live the real provider is asked too.")
+    elif report.why_not_higher:
         click.echo(f"Not higher: {report.why_not_higher}")

@@ -10,7 +10,7 @@ from modelscan.errors import InvalidInput
 from modelscan.settings import DiscoverySettings
 from modelscan.types import Identifier, SourceGap, SourceRecord
 
-__all__ = ["Source", "SourceRequest"]
+__all__ = ["Source", "SourceRequest", "is_base_url"]
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,15 @@ class SourceRequest:
 
     def __post_init__(self) -> None:
         """Raises InvalidInput where the operator's base URL is none, or holds what may be a secret."""
-        if self.operator_named and not _is_base_url(self.base_url or ""):
+        if self.operator_named and not is_base_url(self.base_url or ""):
             raise InvalidInput(
                 "The base URL is not http(s)://HOST[:PORT][/PATH], without user, query or fragment.",
                 hint="Such as http://127.0.0.1:9001/v1; a key goes with --api-key.",
             )
 
 
-def _is_base_url(text: str) -> bool:
+def is_base_url(text: str) -> bool:
+    """Whether it is an http(s) address with nothing in it but host, port and path."""
     try:
         url = httpx2.URL(text)
     except httpx2.InvalidURL:

@@ -41,11 +41,13 @@ def test_the_steps_are_shown_and_what_to_type_next(run: Run, home: Path) -> None
 
 def test_why_not_higher_gaps_and_a_missing_router_are_said(run: Run, home: Path) -> None:
     gap = {"source": "models.dev", "kind": "unreachable", "reason": "no answer in 10 s"}
-    ended = discovery("succeeded", level="probe", version=2, why_not_higher="No key was given.", gaps=[gap])
+    unknown = {"source": "builtin", "kind": "unknown", "reason": "not in the table"}
+    ended = discovery("succeeded", level="probe", version=2, why_not_higher="No key was given.", gaps=[gap, unknown])
     with served(service(ended), home / "data"):
         done = run("add", "demo")
     assert "Not higher, because no key was given." in done.stdout
-    assert "Gap: models.dev said nothing (no answer in 10 s)." in done.stdout
+    assert "Gap: models.dev is unreachable: no answer in 10 s" in done.stdout
+    assert "builtin" not in done.stdout
     assert "No router has confirmed it" in done.stdout
     assert "modelscan models demo" in done.stdout
 

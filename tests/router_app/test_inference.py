@@ -1,0 +1,432 @@
+"""Chats through a real router to a real provider on loopback."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+
+from modelscan.settings import Settings
+from modelscan.types import Auth, ClientSpec
+from router_app.gate import Gate
+from router_app.inference import ChatCompletions
+from router_app.service import Service
+from tests.router_app.peers import Endless, Scripted
+from tests.router_app.routers import KEY, Router, a_spec, chat_body, eventually, publish, routed, routed_to_reference
+
+WITH_KEY = Auth(env=("ACME_API_KEY",))
+CHUNK = b'data: {"choices":[{"delta":{"content":"hi"}}],"usage":null}\n\n'
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
+DONE = b"data: [DONE]\n\n"
+
+
+def scripted(peer: Scripted, settings: Settings, **more: Any) -> Any:
+    """A router whose only provider is `peer`."""
+    return routed(
+        settings, peers={"acme": peer}, specs=lambda origins: [a_spec(f"{origins['acme']}/v1", **more)], environ={}
+    )
+
+
+def sdk(router: Router) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(base_url=f"{router.url}/v1", api_key="any", max_retries=0)
+
+
+def test_a_chat_is_answered_with_whose_it_was(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            answer = await router.chat("acme/echo", "hello there")
+            assert answer.status_code == 200
+            assert answer.json()["choices"][0]["message"]["content"] == "hello there"
+            assert answer.json()["model"] == "echo"
+            assert answer.headers["x-modelscan-provider"] == "acme"
+            assert answer.headers["x-modelscan-generation"] == "1"
+            assert answer.headers["x-request-id"] != answer.headers["x-upstream-request-id"]
+            assert answer.headers["x-ratelimit-remaining-requests"] == "999"
+
+    asyncio.run(story())
+
+
+def test_each_answer_leaves_its_usage_row_before_it_is_complete(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            answer = await router.chat("acme:echo", "one two three")
+            (row,) = router.usage()
+            assert row["request_id"] == answer.headers["x-request-id"]
+            assert (row["asked_model"], row["provider"], row["model"]) == ("acme:echo", "acme", "echo")
+            assert (row["prompt_tokens"], row["completion_tokens"], row["status"]) == (3, 3, 200)
+            assert 0 < row["first_byte_ms"] <= row["latency_ms"]
+
+    asyncio.run(story())
+
+
+def test_the_openai_sdk_chats_streams_and_lists(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router, sdk(router) as client:
+            plain = await client.chat.completions.create(model="echo", messages=[{"role": "user", "content": "one"}])
+            assert plain.choices[0].message.content == "one"
+            stream = await client.chat.completions.create(
+                model="echo", messages=[{"role": "user", "content": "two three"}], stream=True
+            )
+            chunks = [chunk async for chunk in stream]
+            assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "two three"
+            assert [model.id async for model in client.models.list()] == ["acme/echo"]
+            assert (await client.models.retrieve("echo")).id == "acme/echo"
+            with pytest.raises(openai.NotFoundError, match="The nearest: acme/echo"):
+                await client.models.retrieve("acme/eco")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_the_usage_chunk_is_for_those_who_ask_and_the_row_has_it_always(settings: Settings, asks: bool) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            options = {"stream_options": {"include_usage": True}} if asks else {}
+            answer = await router.chat("echo", "one two", stream=True, **options)
+            assert answer.headers["content-type"].startswith("text/event-stream")
+            assert (b'"usage"' in answer.content) is asks
+            assert answer.content.endswith(DONE)
+            (row,) = router.usage()
+            assert (row["prompt_tokens"], row["completion_tokens"], row["stream"]) == (2, 2, True)
+
+    asyncio.run(story())
+
+
+def test_unknown_fields_pass_and_the_callers_credentials_do_not(settings: Settings) -> None:
+    async def story() -> None:
+        peer = Scripted([b"{}"])
+        async with scripted(peer, settings) as router:
+            headers = {"authorization": "Bearer the-callers", "cookie": "a=b", "x-api-key": "the-callers"}
+            body = chat_body("acme/echo", new_field={"deep": [1, 2.5, "ü"]}, big=12345678901234567890)
+            await router.http.post("/v1/chat/completions", json=body, headers=headers)
+            ((sent, received),) = peer.requests
+            assert json.loads(received) == {**body, "model": "echo"}
+            assert b"the-callers" not in b"".join(sent.values())
+            assert b"cookie" not in sent
+            assert sent[b"accept-encoding"] == b"identity"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("auth", "header", "value"),
+    [
+        (Auth(), b"authorization", f"Bearer {KEY}"),
+        (Auth(header="X-Api-Key", scheme=""), b"x-api-key", KEY),
+    ],
+)
+def test_the_key_goes_where_the_specification_says(settings: Settings, auth: Auth, header: bytes, value: str) -> None:
+    async def story() -> None:
+        peer = Scripted([b"{}"])
+        async with scripted(peer, settings, auth=auth) as router:
+            await router.admin("POST", "/keys/add", json={"provider": "acme", "api_key": KEY})
+            await router.chat("acme/echo")
+            assert peer.requests[0][0][header] == value.encode()
+            assert router.usage()[0]["key_id"]
+
+    asyncio.run(story())
+
+
+def test_without_a_key_the_error_says_how_to_add_one(settings: Settings) -> None:
+    async def story() -> None:
+        async with scripted(Scripted([b"{}"]), settings, auth=WITH_KEY) as router:
+            answer = await router.chat("acme/echo")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no-usable-key")
+            assert "modelscan keys add acme" in answer.json()["error"]["message"]
+
+    asyncio.run(story())
+
+
+def test_keys_are_used_in_turn_and_their_tokens_count(settings: Settings) -> None:
+    async def story() -> None:
+        peer = Scripted([b'{"usage":{"prompt_tokens":1000,"completion_tokens":1000}}'])
+        async with scripted(peer, settings, auth=WITH_KEY) as router:
+            for key in ("sk-one-0123456789", "sk-two-0123456789"):
+                await router.admin("POST", "/keys/add", json={"provider": "acme", "api_key": key})
+            for _ in range(4):
+                await router.chat("acme/echo")
+            used = [headers[b"authorization"] for headers, _ in peer.requests]
+            assert sorted(used.count(one) for one in set(used)) == [2, 2]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("fault", ["401", "404", "429", "500"])
+def test_the_providers_status_body_and_limits_reach_the_caller(settings: Settings, fault: str) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            answer = await router.chat("echo", reference_fault=fault)
+            assert answer.status_code == int(fault)
+            assert answer.json()["error"]["message"]
+            assert ("retry-after" in answer.headers) is (fault == "429")
+            assert router.usage()[0]["status"] == int(fault)
+
+    asyncio.run(story())
+
+
+def test_what_is_the_providers_own_business_stays_there(settings: Settings) -> None:
+    async def story() -> None:
+        headers = [(b"set-cookie", b"a=b"), (b"x-modelscan-provider", b"liar"), (b"openai-processing-ms", b"7")]
+        async with scripted(Scripted([b"{}"], headers=headers), settings) as router:
+            for _ in range(2):
+                answer = await router.chat("echo")
+            assert "set-cookie" not in answer.headers
+            assert answer.headers.get_list("x-modelscan-provider") == ["acme"]
+            assert answer.headers["openai-processing-ms"] == "7"
+
+    asyncio.run(story())
+
+
+def test_a_redirect_is_not_followed_and_not_handed_on(settings: Settings) -> None:
+    async def story() -> None:
+        peer = Scripted([b""], status=307, headers=[(b"location", b"https://elsewhere.example/")])
+        async with scripted(peer, settings) as router:
+            answer = await router.chat("echo")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream-failed")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_malformed_answers_pass_as_they_are(settings: Settings, stream: bool) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            answer = await router.chat("echo", "a b c", reference_fault="malformed", stream=stream)
+            assert answer.status_code == 200
+            assert (b'data: {"choices": [\n\n' if stream else b'{"id": "chatcmpl') in answer.content
+
+    asyncio.run(story())
+
+
+def test_an_answer_that_breaks_off_is_a_502(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            answer = await router.chat("echo", reference_fault="cut")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream-failed")
+            assert router.usage()[0]["error_code"] == "upstream-failed"
+
+    asyncio.run(story())
+
+
+def test_a_stream_that_breaks_off_ends_with_an_error_that_sdks_raise(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            async with sdk(router) as client:
+                stream = await client.chat.completions.create(
+                    model="echo",
+                    messages=[{"role": "user", "content": "a b c d"}],
+                    stream=True,
+                    extra_body={"reference_fault": "cut"},
+                )
+                with pytest.raises(openai.APIError, match="broke off"):
+                    [chunk async for chunk in stream]
+            (row,) = router.usage()
+            assert (row["status"], row["error_code"]) == (502, "upstream-failed")
+
+    asyncio.run(story())
+
+
+def test_a_provider_that_is_not_there_is_a_502(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed(settings, specs=lambda _: [a_spec("http://127.0.0.1:9/v1")]) as router:
+            answer = await router.chat("echo")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream-failed")
+            assert "127.0.0.1:9" in answer.json()["error"]["message"]
+
+    asyncio.run(story())
+
+
+def test_a_private_address_that_the_operator_did_not_name_is_refused(settings: Settings) -> None:
+    async def story() -> None:
+        async with scripted(Scripted([b"{}"]), settings, operator_host=False) as router:
+            answer = await router.chat("echo")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (422, "host-refused")
+
+    asyncio.run(story())
+
+
+def test_an_address_with_an_unset_variable_says_which(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed(settings, specs=lambda _: [a_spec("https://api.example/${NOT_SET_HERE}/v1")]) as router:
+            answer = await router.chat("echo")
+            assert answer.status_code == 503
+            assert "NOT_SET_HERE" in answer.json()["error"]["message"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (b"", 400, "invalid-input"),
+        (b"{", 400, "invalid-input"),
+        (b"[1]", 400, "invalid-input"),
+        (b"[" * 100_000, 400, "invalid-input"),
+        (b"{}", 400, "invalid-input"),
+        (b'{"model": 5}', 400, "invalid-input"),
+        (b'{"model": "unknown"}', 404, "model-not-found"),
+        (rb'{"model": "\ud800"}', 404, "model-not-found"),
+        (json.dumps({"model": "x" * 100_000}).encode(), 404, "model-not-found"),
+    ],
+)
+def test_what_cannot_be_used_is_an_error_in_openais_shape_and_a_row(
+    settings: Settings, content: bytes, status: int, code: str
+) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            answer = await router.http.post("/v1/chat/completions", content=content)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+            assert answer.headers["x-request-id"] == router.usage()[0]["request_id"]
+            assert router.usage()[0]["error_code"] == code
+
+    asyncio.run(story())
+
+
+def test_an_ambiguous_name_lists_the_choices(settings: Settings) -> None:
+    def specs(_: Any) -> Sequence[ClientSpec]:
+        return [a_spec("https://a.example/v1", name) for name in ("one", "two")]
+
+    async def story() -> None:
+        async with routed(settings, specs=specs) as router:
+            answer = await router.chat("echo")
+            assert (answer.status_code, answer.json()["error"]["code"]) == (404, "ambiguous-model")
+            assert "one/echo, two/echo" in answer.json()["error"]["message"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("sent", [1_100, 5_000])
+def test_too_large_a_body_is_a_413(settings: Settings, sent: int) -> None:
+    async def story() -> None:
+        async with routed(settings) as router:
+            app = ChatCompletions(router.service.serving, max_body=1_000)
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
+                answer = await http.post("/v1/chat/completions", content=b"x" * sent)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too-large")
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_caller_who_leaves_cancels_the_upstream(settings: Settings, silent: bool) -> None:
+    async def story() -> None:
+        peer = Endless(silent=silent)
+        async with routed(
+            settings, peers={"acme": peer}, specs=lambda origins: [a_spec(f"{origins['acme']}/v1")]
+        ) as router:
+            asking = asyncio.create_task(router.chat("echo", stream=True))
+            await asyncio.wait_for(peer.began.wait(), 10)
+            asking.cancel()
+            await asyncio.wait_for(peer.left.wait(), 10)
+            await eventually(router.usage)
+            (row,) = router.usage()
+            assert (row["cancelled"], row["status"]) == (True, 499 if silent else 200)
+            assert router.service.gate.running == 0
+
+    asyncio.run(story())
+
+
+def test_a_caller_who_leaves_while_sending_is_a_row_and_no_error(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            host, port = router.url.removeprefix("http://").split(":")
+            _, writer = await asyncio.open_connection(host, int(port))
+            writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+            await writer.drain()
+            await eventually(lambda: router.service.gate.running)
+            writer.close()
+            await writer.wait_closed()
+            await eventually(router.usage)
+            assert router.usage()[0]["cancelled"] is True
+
+    asyncio.run(story())
+
+
+def test_requests_before_the_first_registry_wait_for_it(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            registry = router.service.serving.current
+            assert registry is not None
+            waiting = Service(settings, {}, gate=Gate(), notify=lambda: None)
+            app = ChatCompletions(waiting.serving)
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
+                asking = asyncio.create_task(http.post("/v1/chat/completions", json=chat_body("nothing")))
+                await asyncio.sleep(0)
+                waiting.serving.swap(registry)
+                assert (await asking).status_code == 404
+            await waiting.close()
+
+    asyncio.run(story())
+
+
+class Failing:
+    """An upstream that fails in its own ways."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def send(self, *_: object) -> Any:
+        raise self._error
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_fault_of_our_own_is_answered_and_leaves_a_row(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            before, router.service.serving.upstream = router.service.serving.upstream, Failing(LookupError("a bug"))
+            answer = await router.chat("echo")
+            router.service.serving.upstream = before
+            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "error")
+            assert "a bug" not in answer.text
+            assert (router.usage()[0]["status"], router.usage()[0]["error_code"]) == (500, "error")
+
+    asyncio.run(story())
+
+
+def test_a_journal_that_cannot_be_written_costs_the_row_and_not_the_answer(settings: Settings) -> None:
+    class Full:
+        def append(self, _: object) -> None:
+            raise OSError(28, "No space left on device")
+
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            router.service.serving._journal = Full()  # type: ignore[assignment]
+            assert (await router.chat("echo")).status_code == 200
+            health = (await router.http.get("/health")).json()
+            assert health["parts"]["journal"]["state"] == "down"
+            assert health["status"] == "degraded"
+
+    asyncio.run(story())
+
+
+def test_a_swap_under_constant_load_fails_no_request(settings: Settings) -> None:
+    """Sixteen callers keep asking, while new versions are published and loaded one after the other."""
+
+    async def caller(router: Router, answers: list[httpx2.Response], stream: bool) -> None:
+        while len(answers) < 600:
+            answers.append(await router.chat("acme/echo", stream=stream))
+
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            before = router.service.serving.current
+            assert before is not None
+            spec = before.served["acme"].spec
+            answers: list[httpx2.Response] = []
+            callers = [asyncio.create_task(caller(router, answers, number % 4 == 0)) for number in range(16)]
+            swaps = 0
+            while len(answers) < 600:
+                changed = spec.model_copy(update={"name": f"Acme {swaps}"})
+                await asyncio.to_thread(publish, settings, changed)
+                assert (await router.admin("POST", "/reload")).json()["problems"] == []
+                swaps += 1
+            await asyncio.gather(*callers)
+            assert {answer.status_code for answer in answers} == {200}
+            assert len({answer.headers["x-modelscan-generation"] for answer in answers}) >= min(swaps, 2)
+            assert len(router.usage()) == len(answers)
+
+    asyncio.run(story())
