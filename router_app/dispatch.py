@@ -4,12 +4,14 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
 
 from modelscan.catalog import discoveries
 from modelscan.catalog.database import Database
+from modelscan.errors import CatalogError
 from modelscan.types import Discovery, DiscoveryError, DiscoveryState, utc_now
 
 __all__ = ["DEPLOYMENT", "Dispatcher", "prefect_headers"]
@@ -19,6 +21,8 @@ DEPLOYMENT = "discover-provider/discover-provider"
 _POLL_SECONDS = 0.5
 _WATCH_SECONDS = 5.0
 _ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
+_NOT_OUR_FAULT = frozenset({401, 403, 404, 408, 429, *range(500, 600)})
+"""Answers to a submission that another try may change; any other says that this one is wrong."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,17 +60,17 @@ class Dispatcher:
                 await self._watch()
                 continue
             self._news.clear()
-            while not await self._submit_all():
+            while not await self._submit_all():  # noqa: ASYNC110 - it waits for another process, which has no event
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def _submit_all(self) -> bool:
         """Whether all that was queued has a run by now."""
         try:
-            waiting = [run for run in await self._unfinished() if run.flow_run_id is None]
-            for discovery in waiting:
-                await self._submit(discovery)
-        except (httpx2.TransportError, httpx2.HTTPStatusError, KeyError) as error:
-            _log.debug("prefect is not there yet: %s", error)
+            for discovery in await self._unfinished():
+                if discovery.flow_run_id is None:
+                    await self._submit(discovery)
+        except (httpx2.TransportError, httpx2.HTTPStatusError, CatalogError) as error:
+            _log.info("discoveries stay queued: %s", error)
             self._deployment_id = None
             return False
         return True
@@ -74,7 +78,7 @@ class Dispatcher:
     async def _submit(self, discovery: Discovery) -> None:
         deployment = self._deployment_id or await self._find_deployment()
         body = {
-            "name": f"discover {discovery.identifier} {discovery.id[:6]}",
+            "name": f"discover {discovery.identifier}",
             "parameters": {
                 "identifier": discovery.identifier,
                 "base_url": discovery.base_url,
@@ -83,7 +87,13 @@ class Dispatcher:
             "tags": [f"discovery:{discovery.id}"],
             "idempotency_key": discovery.id,
         }
-        run = await self._call("POST", f"/deployments/{deployment}/create_flow_run", json=body)
+        try:
+            run = await self._call("POST", f"/deployments/{deployment}/create_flow_run", json=body)
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code not in _NOT_OUR_FAULT:
+                await self._mark_interrupted(discovery, f"Prefect refused it with {error.response.status_code}")
+                return
+            raise
         await asyncio.to_thread(discoveries.update, self._database, discovery.id, flow_run_id=run["id"])
         self._wake()
 
@@ -92,17 +102,25 @@ class Dispatcher:
         return self._deployment_id
 
     async def _watch(self) -> None:
-        """A run that crashed, or was cancelled, cannot tell the catalogue itself."""
-        for discovery in await self._unfinished():
-            if discovery.flow_run_id is None:
-                self._news.set()
-                continue
-            try:
-                run = await self._call("GET", f"/flow_runs/{discovery.flow_run_id}")
-            except (httpx2.TransportError, httpx2.HTTPStatusError):
-                continue
-            if run.get("state_type") in _ENDED_BADLY:
-                await self._mark_interrupted(discovery, f"its run ended as {run.get('state_name')}")
+        """A run that crashed, was cancelled or was deleted cannot tell the catalogue itself."""
+        try:
+            for discovery in await self._unfinished():
+                if discovery.flow_run_id is None:
+                    self._news.set()
+                elif ended := await self._ended_badly(discovery.flow_run_id):
+                    await self._mark_interrupted(discovery, f"its run {ended}")
+        except (httpx2.TransportError, httpx2.HTTPStatusError, CatalogError) as error:
+            _log.info("the running discoveries could not be looked at: %s", error)
+
+    async def _ended_badly(self, flow_run_id: str) -> str:
+        """How a run ended without a result, in words; empty where it goes on or ended well."""
+        try:
+            run = await self._call("GET", f"/flow_runs/{flow_run_id}")
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code == HTTPStatus.NOT_FOUND:
+                return "was deleted"
+            raise
+        return f"ended as {run['state_name']}" if run["state_type"] in _ENDED_BADLY else ""
 
     async def _mark_interrupted(self, discovery: Discovery, why: str) -> None:
         error = DiscoveryError(

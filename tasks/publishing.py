@@ -7,8 +7,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from modelscan.catalog import versions
+from modelscan.catalog.database import Database
+from modelscan.clients.loader import load
 from modelscan.codegen.publish import publish_files
-from modelscan.errors import DiscoveryFailed
+from modelscan.errors import DiscoveryFailed, GenerationRefused
 from modelscan.types import SdkVersion
 from modelscan.validation.repair import Repaired
 from tasks.run import Run
@@ -20,20 +22,40 @@ _SECONDS = 30.0
 
 @task(name="publish", cache_policy=NO_CACHE, persist_result=False)
 async def publish(run: Run, proved: Repaired) -> SdkVersion:
-    """Files first, each replaced in one step; then provider, models and version in one transaction."""
+    """Files first, each replaced in one step; then provider, models and version in one transaction.
+
+    A specification that says what the served one says leaves its files alone: regenerating gives no difference.
+    """
     async with run.step("publish") as step:
-        folder = run.bench.settings.generation.path
-        files = await asyncio.to_thread(publish_files, folder, proved.spec, *proved.sources)
+        unchanged = await run.catalogue(_unchanged, run, proved)
+        path, sha256 = unchanged or await asyncio.to_thread(_written, run, proved)
         version = await run.catalogue(
             versions.publish,
             proved.spec,
-            path=files.path,
-            sha256=files.sha256,
+            path=path,
+            sha256=sha256,
             report=proved.report,
             discovery_id=run.discovery.id,
         )
-        step.detail = f"{files.path}, version {version.version}"
+        step.detail = f"{path}, version {version.version}" + (", unchanged" if unchanged else "")
         return version
+
+
+def _unchanged(database: Database, run: Run, proved: Repaired) -> tuple[str, str] | None:
+    """The active version's file, where it says the same and is as it was published."""
+    for version in versions.active(database):
+        if version.provider == proved.spec.provider and version.digest == proved.spec.digest:
+            try:
+                load(run.bench.settings.generation.path, version)
+            except GenerationRefused:
+                return None
+            return version.path, version.sha256
+    return None
+
+
+def _written(run: Run, proved: Repaired) -> tuple[str, str]:
+    files = publish_files(run.bench.settings.generation.path, proved.spec, *proved.sources)
+    return files.path, files.sha256
 
 
 @task(name="reload", cache_policy=NO_CACHE, persist_result=False)

@@ -103,6 +103,8 @@ def _locked(descriptor: int, lock: int) -> bool | None:
 
 def _connected(path: Path, read_only: bool) -> Connection | None:
     try:
+        if not path.exists():
+            _make(path)
         return duckdb.connect(path, read_only=read_only)
     except duckdb.IOException as error:
         if "Could not set lock" in str(error):
@@ -112,3 +114,11 @@ def _connected(path: Path, read_only: bool) -> Connection | None:
             hint="Check the disk and the file's owner, or point database.path to another file.",
             path=str(path),
         ) from error
+
+
+def _make(path: Path) -> None:
+    """Made under another name: DuckDB cannot open the file of a process that was killed while it made it."""
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    duckdb.connect(fresh).close()
+    fresh.rename(path)

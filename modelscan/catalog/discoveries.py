@@ -1,9 +1,10 @@
 """Runs: each discovery, its steps as they happen, and how it ended."""
 
+from collections import defaultdict
 from typing import Any
 
 from modelscan.catalog.database import Connection, Database
-from modelscan.catalog.rows import rows
+from modelscan.catalog.rows import json_text, rows, storable
 from modelscan.errors import DiscoveryNotFound
 from modelscan.types import Attempt, Discovery, DiscoveryStep, utc_now
 
@@ -27,63 +28,72 @@ def get(database: Database, discovery_id: str) -> Discovery:
 
 def recent(database: Database, limit: int = 50) -> tuple[Discovery, ...]:
     """The newest runs, newest first."""
+    sql = "SELECT id, document FROM discovery_logs ORDER BY created_at DESC, id LIMIT ?"
     with database.read() as connection:
-        ids = connection.execute(
-            "SELECT id FROM discovery_logs ORDER BY created_at DESC, id LIMIT ?", [limit]
-        ).fetchall()
-        return tuple(_get(connection, row[0]) for row in ids)
+        return _told(connection, sql, [limit])
 
 
 def unfinished(database: Database) -> tuple[Discovery, ...]:
     """The runs that are queued or running, oldest first."""
-    sql = "SELECT id FROM discovery_logs WHERE state IN ('queued', 'running') ORDER BY created_at, id"
+    sql = "SELECT id, document FROM discovery_logs WHERE state IN ('queued', 'running') ORDER BY created_at, id"
     with database.read() as connection:
-        return tuple(_get(connection, row[0]) for row in connection.execute(sql).fetchall())
+        return _told(connection, sql, [])
 
 
 def update(database: Database, discovery_id: str, **changes: Any) -> Discovery:
-    """Change fields of a run (not its steps) and return it; raises DiscoveryNotFound."""
+    """Change fields of a run (not its steps) and return it. Raises DiscoveryNotFound, and ValueError for a bad value."""
     with database.write() as connection:
-        changed = _get(connection, discovery_id).model_copy(update=changes)
+        run = _get(connection, discovery_id)
+        changed = Discovery.model_validate({**dict(run), **changes})
         _store(connection, changed)
         return changed
 
 
 def add_attempt(database: Database, discovery_id: str, attempt: Attempt) -> None:
-    """Record one loop of proposal and validation."""
+    """Record one loop of proposal and validation; raises DiscoveryNotFound."""
     with database.write() as connection:
         run = _get(connection, discovery_id)
         _store(connection, run.model_copy(update={"attempts": (*run.attempts, attempt)}))
 
 
 def start_step(database: Database, discovery_id: str, name: str, detail: str = "") -> int:
-    """Record that a step began; returns its number, for `end_step`."""
+    """Record that a step began; returns its number, for `end_step`. Raises DiscoveryNotFound."""
     with database.write() as connection:
-        sql = "SELECT coalesce(max(seq), 0) + 1 FROM discovery_steps WHERE discovery = ?"
-        ((seq,),) = connection.execute(sql, [discovery_id]).fetchall()
+        seq = len(_get(connection, discovery_id).steps) + 1
         connection.execute(
             "INSERT INTO discovery_steps VALUES (?, ?, ?, 'running', ?, ?, NULL)",
-            [discovery_id, seq, name, detail, utc_now()],
+            [discovery_id, seq, storable(name), storable(detail), utc_now()],
         )
-        return int(seq)
+        return seq
 
 
 def end_step(database: Database, discovery_id: str, seq: int, state: str, detail: str = "") -> None:
     """Record how a step ended: `done`, `cached` or `failed`."""
     sql = "UPDATE discovery_steps SET state = ?, detail = ?, ended_at = ? WHERE discovery = ? AND seq = ?"
     with database.write() as connection:
-        connection.execute(sql, [state, detail, utc_now(), discovery_id, seq])
+        connection.execute(sql, [state, storable(detail), utc_now(), discovery_id, seq])
 
 
 def _get(connection: Connection, discovery_id: str) -> Discovery:
-    found = connection.execute("SELECT document FROM discovery_logs WHERE id = ?", [discovery_id]).fetchone()
-    if found is None:
+    found = _told(connection, "SELECT id, document FROM discovery_logs WHERE id = ?", [storable(discovery_id)])
+    if not found:
         raise DiscoveryNotFound(
             f"There is no discovery {discovery_id!r}.", hint="GET /api/discoveries lists them.", discovery=discovery_id
         )
-    sql = "SELECT * EXCLUDE (discovery) FROM discovery_steps WHERE discovery = ? ORDER BY seq"
-    steps = tuple(DiscoveryStep.model_validate(row) for row in rows(connection, sql, [discovery_id]))
-    return Discovery.model_validate_json(found[0]).model_copy(update={"steps": steps})
+    return found[0]
+
+
+def _told(connection: Connection, sql: str, parameters: list[object]) -> tuple[Discovery, ...]:
+    """The runs that `sql` finds, in its order, each with its steps."""
+    documents = connection.execute(sql, parameters).fetchall()
+    steps: dict[str, list[DiscoveryStep]] = defaultdict(list)
+    found = "SELECT * FROM discovery_steps WHERE list_contains(?, discovery) ORDER BY discovery, seq"
+    for row in rows(connection, found, [[run_id for run_id, _ in documents]]):
+        steps[row.pop("discovery")].append(DiscoveryStep.model_validate(row))
+    return tuple(
+        Discovery.model_validate_json(document).model_copy(update={"steps": tuple(steps[run_id])})
+        for run_id, document in documents
+    )
 
 
 def _store(connection: Connection, run: Discovery) -> None:
@@ -92,4 +102,4 @@ def _store(connection: Connection, run: Discovery) -> None:
 
 
 def _document(run: Discovery) -> str:
-    return run.model_dump_json(exclude={"steps"})
+    return json_text(run.model_dump(mode="json", exclude={"steps"}))

@@ -1,5 +1,6 @@
 """Providers and their models, as people list them."""
 
+from decimal import Decimal
 from typing import Any
 
 from modelscan.catalog.database import Connection, Database
@@ -40,7 +41,12 @@ def models_of(database: Database, provider: str | None = None) -> tuple[tuple[st
 
 
 def _model(row: dict[str, Any]) -> Model:
-    prices = {name: row[name] for name in Price.model_fields}
+    prices = {name: _plain(row[name]) for name in Price.model_fields}
     price = Price(**prices) if any(value is not None for value in prices.values()) else None
     fields = {name: row[name] for name in Model.model_fields if name != "price"}
     return Model.model_validate({**fields, "price": price})
+
+
+def _plain(price: Decimal | None) -> Decimal | None:
+    """Without the zeros that fill the column's nine decimals."""
+    return None if price is None else Decimal(f"{price.normalize():f}")

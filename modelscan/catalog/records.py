@@ -6,23 +6,25 @@ from datetime import datetime
 from typing import Any
 
 from modelscan.catalog.database import Connection, Database
-from modelscan.catalog.rows import query, rows
+from modelscan.catalog.rows import json_text, query, rows, storable
 from modelscan.types import Fact, SourceRecord
 
 __all__ = ["facts_of", "get_record", "latest", "save", "save_facts"]
 
 
 def save(database: Database, records: Iterable[SourceRecord]) -> None:
-    """Store records; the same answer seen again moves only its time, its hash of the whole and its note."""
+    """Store records; the same answer seen again moves only its time, its hash of the whole and its note.
+
+    What was answered live stays so when a bundled snapshot says the same later.
+    """
     with database.write() as connection:
         for record in records:
             _save(connection, record)
 
 
 def _save(connection: Connection, record: SourceRecord) -> None:
-    row = record.model_dump(mode="python")
-    row["payload"] = json.dumps(record.payload)
-    connection.execute(query("save_record"), row)
+    row = {**record.model_dump(mode="python"), "url": storable(record.url), "note": storable(record.note)}
+    connection.execute(query("save_record"), {**row, "payload": json_text(record.payload)})
 
 
 def get_record(database: Database, record_id: str) -> SourceRecord | None:
@@ -52,9 +54,9 @@ def save_facts(database: Database, facts: Iterable[Fact]) -> None:
 
     They go in as one JSON text: 35,700 rows/s measured, against 263 row by row.
     """
-    values = [{**fact.model_dump(mode="json"), "value": json.dumps(fact.value)} for fact in facts]
+    values = [{**fact.model_dump(mode="json"), "value": json_text(fact.value)} for fact in facts]
     with database.write() as connection:
-        connection.execute(query("save_facts"), {"facts": json.dumps(values)})
+        connection.execute(query("save_facts"), {"facts": json_text(values)})
 
 
 def facts_of(database: Database, subject: str) -> tuple[Fact, ...]:

@@ -1,12 +1,13 @@
-"""Rows of a query as dictionaries, the way pydantic takes them."""
+"""Rows of a query as dictionaries, the way pydantic takes them; text and JSON the way DuckDB takes them."""
 
+import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 from modelscan.catalog.database import Connection
 
-__all__ = ["query", "rows"]
+__all__ = ["json_text", "query", "rows", "storable"]
 
 
 def rows(
@@ -21,3 +22,13 @@ def rows(
 def query(name: str) -> str:
     """The text of `queries/<name>.sql`."""
     return (resources.files("modelscan.catalog") / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def storable(text: str) -> str:
+    """`text` with U+FFFD for each lone surrogate: JSON may carry them ("\\ud800"), UTF-8 and so DuckDB cannot."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def json_text(value: Any) -> str:
+    """`value` as JSON that DuckDB takes."""
+    return storable(json.dumps(value, ensure_ascii=False))

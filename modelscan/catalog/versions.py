@@ -1,10 +1,8 @@
 """Published clients: a publication is one transaction, and makes a new registry generation."""
 
-import json
-
 from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.options import get_option, set_option
-from modelscan.catalog.rows import query, rows
+from modelscan.catalog.rows import json_text, query, rows, storable
 from modelscan.types import ClientSpec, SdkVersion, ValidationReport, utc_now
 
 __all__ = ["active", "all_versions", "generation", "publish", "snapshot"]
@@ -37,7 +35,7 @@ def publish(
             path=path,
             sha256=sha256,
             level=report.level,
-            why_not_higher=report.why_not_higher,
+            why_not_higher=storable(report.why_not_higher),
             active=True,
             published_at=utc_now(),
             discovery_id=discovery_id,
@@ -77,13 +75,13 @@ def _generation(connection: Connection) -> int:
 
 
 def _save_provider(connection: Connection, spec: ClientSpec) -> None:
-    values = {"id": spec.provider, "name": spec.name, "protocol": spec.protocol, "base_url": spec.base_url}
+    values = {"id": spec.provider, "name": storable(spec.name), "protocol": spec.protocol, "base_url": spec.base_url}
     connection.execute(query("save_provider"), {**values, "auth": spec.auth.model_dump_json(), "now": utc_now()})
 
 
 def _save_models(connection: Connection, spec: ClientSpec) -> None:
-    families = json.dumps(sorted({model.family for model in spec.models if model.family}))
-    models = json.dumps([model.model_dump(mode="json") for model in spec.models])
+    families = json_text(sorted({model.family for model in spec.models if model.family}))
+    models = json_text([model.model_dump(mode="json") for model in spec.models])
     ids = [model.id for model in spec.models]
     connection.execute("DELETE FROM models WHERE provider = ? AND NOT list_contains(?, id)", [spec.provider, ids])
     connection.execute(query("save_model"), {"provider": spec.provider, "models": models})

@@ -76,5 +76,5 @@ class ClientSpec(Frozen):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over everything the specification says."""
-        return digest_of(self.model_dump(mode="json"))
+        """SHA-256 over all that the specification says, but for which records say so: those change with every look."""
+        return digest_of(self.model_dump(mode="json", exclude={"evidence"}))

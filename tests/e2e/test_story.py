@@ -47,6 +47,12 @@ def test_the_openai_sdk_chats_and_streams(service: Service, demo: object) -> Non
         assert "demo/echo" in {model.id for model in client.models.list()}
 
 
+def test_adding_what_is_there_changes_nothing(service: Service, demo: dict[str, object]) -> None:
+    before = (service.home / "generated" / "demo.py").read_bytes()
+    assert service.add("demo/echo", "--refresh")["version"] == demo["version"]
+    assert (service.home / "generated" / "demo.py").read_bytes() == before
+
+
 def test_a_server_of_ones_own_is_added_by_its_address(service: Service, upstream: str) -> None:
     added = service.add("local/small", "--base-url", upstream, "--api-key", KEY)
     assert (added["level"], added["error"]) == ("live", None)

@@ -5,7 +5,6 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -24,7 +23,18 @@ from router_app.app import create_app
 from router_app.gate import Gate
 from router_app.service import Service
 
-__all__ = ["KEY", "TOKEN", "Router", "a_spec", "chat_body", "eventually", "journal_rows", "publish", "routed"]
+__all__ = [
+    "KEY",
+    "TOKEN",
+    "Router",
+    "a_spec",
+    "chat_body",
+    "eventually",
+    "journal_rows",
+    "publish",
+    "routed",
+    "routed_to_reference",
+]
 
 TOKEN = "a-token-for-tests"
 KEY = "sk-upstream-0123456789"
@@ -50,13 +60,14 @@ def a_spec(base_url: str, provider: str = "acme", models: Sequence[str] = ("echo
     )
 
 
-def publish(settings: Settings, spec: ClientSpec) -> SdkVersion:
+def publish(settings: Settings, spec: ClientSpec, discovery_id: str | None = None) -> SdkVersion:
     """Publish a client of `spec`, as a discovery does."""
     database = Database(settings.database_path)
     migrate(database)
     files = publish_files(settings.generation.path, spec, render_client(spec, ()), render_test(spec))
+    report = ValidationReport(level=Level.LIVE)
     return versions.publish(
-        database, spec, path=files.path, sha256=files.sha256, report=ValidationReport(level=Level.LIVE)
+        database, spec, path=files.path, sha256=files.sha256, report=report, discovery_id=discovery_id
     )
 
 
@@ -130,7 +141,3 @@ async def routed_to_reference(settings: Settings, **more: Any) -> AsyncIterator[
         **more,
     ) as router:
         yield router
-
-
-def written(path: Path) -> bytes:
-    return path.read_bytes()

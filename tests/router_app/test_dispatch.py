@@ -1,0 +1,192 @@
+"""Queued discoveries become Prefect runs; the Prefect API here is a transport that remembers what it was asked."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from modelscan.catalog import discoveries
+from modelscan.catalog.database import Database
+from modelscan.catalog.migrate import migrate
+from modelscan.types import Discovery, DiscoveryState, utc_now
+from router_app import dispatch
+from router_app.dispatch import Dispatcher, prefect_headers
+
+
+@dataclass
+class Prefect:
+    """A Prefect API as far as the dispatcher knows one."""
+
+    deployed: bool = True
+    reachable: bool = True
+    submit_status: int = 201
+    runs: dict[str, str] = field(default_factory=dict)
+    submitted: list[dict[str, object]] = field(default_factory=list)
+    woken: int = 0
+
+    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        if not self.reachable:
+            raise httpx2.ConnectError("refused")
+        path = request.url.path.removeprefix("/api")
+        if path.startswith("/deployments/name/"):
+            return httpx2.Response(200 if self.deployed else 404, json={"id": "d"})
+        if path == "/deployments/d/create_flow_run":
+            self.submitted.append(json.loads(request.content))
+            return httpx2.Response(self.submit_status, json={"id": f"run-{len(self.submitted)}"})
+        state = self.runs.get(path.removeprefix("/flow_runs/"))
+        if state is None:
+            return httpx2.Response(404)
+        return httpx2.Response(200, json={"state_type": state, "state_name": state.title()})
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(tmp_path / "catalogue.duckdb")
+    migrate(database)
+    return database
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same pace, a hundred times as fast."""
+    monkeypatch.setattr(dispatch, "_POLL_SECONDS", 0.005)
+    monkeypatch.setattr(dispatch, "_WATCH_SECONDS", 0.05)
+
+
+@asynccontextmanager
+async def dispatching(
+    database: Database, prefect: Prefect, url: str | None = "http://p/api"
+) -> AsyncIterator[Dispatcher]:
+    async with httpx2.AsyncClient(transport=httpx2.MockTransport(prefect)) as http:
+        dispatcher = Dispatcher(database, api_url=lambda: url, http=http, wake=prefect.wake)
+        task = asyncio.create_task(dispatcher.run())
+        yield dispatcher
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(met: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not met():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+
+
+def queue(database: Database, name: str = "a", **more: object) -> None:
+    run = {"id": name, "identifier": "acme/small", "created_at": utc_now(), "refresh": True, **more}
+    discoveries.create(database, Discovery.model_validate(run))
+
+
+def state(database: Database, name: str = "a") -> DiscoveryState:
+    return discoveries.get(database, name).state
+
+
+def test_what_was_queued_before_the_start_is_submitted(database: Database) -> None:
+    async def story() -> None:
+        queue(database)
+        prefect = Prefect()
+        async with dispatching(database, prefect):
+            await until(lambda: prefect.woken == 1)
+        (asked,) = prefect.submitted
+        assert asked["parameters"] == {"identifier": "acme/small", "base_url": None, "refresh": True}
+        assert (asked["tags"], asked["idempotency_key"]) == (["discovery:a"], "a")
+        assert discoveries.get(database, "a").flow_run_id == "run-1"
+
+    asyncio.run(story())
+
+
+def test_what_is_queued_later_is_submitted_once(database: Database) -> None:
+    async def story() -> None:
+        prefect = Prefect()
+        async with dispatching(database, prefect) as dispatcher:
+            queue(database)
+            dispatcher.enqueue()
+            await until(lambda: prefect.woken == 1)
+            dispatcher.enqueue()
+            queue(database, "b")
+            dispatcher.enqueue()
+            await until(lambda: prefect.woken == 2)
+        assert [asked["idempotency_key"] for asked in prefect.submitted] == ["a", "b"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("missing", ["reachable", "deployed"])
+def test_an_api_that_is_still_starting_is_waited_for(database: Database, missing: str) -> None:
+    async def story() -> None:
+        queue(database)
+        prefect = Prefect(**{missing: False})  # type: ignore[arg-type]
+        async with dispatching(database, prefect):
+            await asyncio.sleep(0.05)
+            assert state(database) is DiscoveryState.QUEUED
+            setattr(prefect, missing, True)
+            await until(lambda: prefect.woken == 1)
+
+    asyncio.run(story())
+
+
+def test_without_an_address_it_waits(database: Database) -> None:
+    async def story() -> None:
+        queue(database)
+        async with dispatching(database, prefect := Prefect(), url=None):
+            await asyncio.sleep(0.05)
+        assert prefect.submitted == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("how", ["FAILED", "CRASHED", "CANCELLED", None])
+def test_a_run_that_ended_without_a_word_is_told_as_interrupted(database: Database, how: str | None) -> None:
+    async def story() -> None:
+        queue(database, state=DiscoveryState.RUNNING, flow_run_id="run-1")
+        async with dispatching(database, Prefect(runs={"run-1": how} if how else {})):
+            await until(lambda: state(database) is DiscoveryState.FAILED)
+        error = discoveries.get(database, "a").error
+        assert error is not None
+        assert (error.code, "modelscan add acme/small" in error.hint) == ("discovery-interrupted", True)
+        assert (how.title() if how else "deleted") in error.message
+
+    asyncio.run(story())
+
+
+def test_a_run_that_goes_on_is_left_alone(database: Database) -> None:
+    async def story() -> None:
+        queue(database, state=DiscoveryState.RUNNING, flow_run_id="run-1")
+        prefect = Prefect(runs={"run-1": "RUNNING"})
+        async with dispatching(database, prefect):
+            await asyncio.sleep(0.15)
+            prefect.reachable = False
+            await asyncio.sleep(0.1)
+        assert state(database) is DiscoveryState.RUNNING
+
+    asyncio.run(story())
+
+
+def test_a_submission_that_prefect_refuses_does_not_hold_up_the_others(database: Database) -> None:
+    async def story() -> None:
+        queue(database)
+        prefect = Prefect(submit_status=422)
+        async with dispatching(database, prefect) as dispatcher:
+            await until(lambda: state(database) is DiscoveryState.FAILED)
+            prefect.submit_status = 503
+            queue(database, "b")
+            dispatcher.enqueue()
+            await until(lambda: len(prefect.submitted) > 2)
+            prefect.submit_status = 201
+            await until(lambda: prefect.woken == 1)
+
+    asyncio.run(story())
+
+
+def test_a_server_of_the_operators_own_gets_its_credentials() -> None:
+    assert prefect_headers({"PREFECT_API_KEY": "pnu"}) == {"authorization": "Bearer pnu"}
+    assert prefect_headers({}) == {}
