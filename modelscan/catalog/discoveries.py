@@ -41,7 +41,7 @@ def unfinished(database: Database) -> tuple[Discovery, ...]:
 
 
 def update(database: Database, discovery_id: str, **changes: Any) -> Discovery:
-    """Change fields of a run (not its steps) and return it. Raises DiscoveryNotFound, and ValueError for a bad value."""
+    """Change fields of a run (not its steps) and return it; raises DiscoveryNotFound, ValueError for a bad value."""
     with database.write() as connection:
         run = _get(connection, discovery_id)
         changed = Discovery.model_validate({**dict(run), **changes})

@@ -14,14 +14,20 @@ _SEEN = "* EXCLUDE (ciphertext)"
 
 
 def insert(database: Database, key: ApiKey, ciphertext: bytes) -> ApiKey:
-    """Store a key, or return the one that is there already (active again). Raises KeyLimitReached at the 101st."""
+    """Store a key, or return the one that is there already (active again). Raises KeyLimitReached at the 101st.
+
+    A key that was added through the API stays one, wherever else it is found.
+    """
     with database.write() as connection:
         insert_candidate(connection, key.provider)
-        if found := _of(connection, key.provider, key.id):
-            sql = "UPDATE api_keys SET state = 'active', ciphertext = ? WHERE provider = ? AND id = ?"
-            connection.execute(sql, [ciphertext, key.provider, key.id])
-            return found.model_copy(update={"state": "active"})
-        _refuse_too_many(connection, key.provider)
+        found = _of(connection, key.provider, key.id)
+        if found is None or found.state == "disabled":
+            _refuse_too_many(connection, key.provider)
+        if found:
+            origin = found.origin if found.origin == "api" else key.origin
+            sql = "UPDATE api_keys SET state = 'active', origin = ?, ciphertext = ? WHERE provider = ? AND id = ?"
+            connection.execute(sql, [origin, ciphertext, key.provider, key.id])
+            return found.model_copy(update={"state": "active", "origin": origin})
         values = {**key.model_dump(mode="python"), "ciphertext": ciphertext}
         names = ", ".join(values)
         places = ", ".join(f"${name}" for name in values)
@@ -56,11 +62,12 @@ def _of(connection: Connection, provider: str, key_id: str) -> ApiKey | None:
 
 
 def _refuse_too_many(connection: Connection, provider: str) -> None:
-    ((count,),) = connection.execute("SELECT count(*) FROM api_keys WHERE provider = ?", [provider]).fetchall()
+    sql = "SELECT count(*) FROM api_keys WHERE provider = ? AND state = 'active'"
+    ((count,),) = connection.execute(sql, [provider]).fetchall()
     if count >= MAX_KEYS:
         raise KeyLimitReached(
-            f"{provider} has {MAX_KEYS} keys, which is the most a provider may have.",
-            hint="Disable or remove one first.",
+            f"{provider} has {MAX_KEYS} keys, the most that may be in use.",
+            hint="Take one out of the configuration or the environment first.",
             provider=provider,
             limit=MAX_KEYS,
         )

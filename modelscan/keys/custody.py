@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self
 
@@ -20,6 +22,7 @@ __all__ = ["Custody", "describe"]
 
 _NONCE_BYTES = 12
 _PREFIX = 8
+_LEAST_SECRET = 32
 
 
 class Custody:
@@ -63,15 +66,25 @@ def describe(secret: SecretStr, provider: str, origin: Literal["config", "enviro
 
 def _file_secret(path: Path) -> str:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     if not path.exists():
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        _make_secret(path)
+    secret = path.read_text(errors="replace").strip()
+    if len(secret) < _LEAST_SECRET:
+        raise InvalidConfiguration(
+            f"{path.name} in the data directory is not whole: {len(secret)} characters.",
+            hint="Restore it. Without it the stored keys are lost: delete it, and add them again.",
+        )
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    descriptor, fresh = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # readable for its owner alone
+    try:
         with open(descriptor, "wb") as file:
             file.write(base64.urlsafe_b64encode(os.urandom(32)))
-        try:
+            file.flush()
+            os.fsync(descriptor)
+        with suppress(FileExistsError):
             os.link(fresh, path)  # The first of several processes wins, and no one ever sees half a file.
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_text().strip()
+    finally:
+        os.unlink(fresh)

@@ -1,5 +1,6 @@
 """Keys between the catalogue, the custody and those who use them."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -7,13 +8,15 @@ from pydantic import SecretStr
 
 from modelscan.catalog import keys as table
 from modelscan.catalog.database import Database
-from modelscan.errors import InvalidInput
+from modelscan.errors import InvalidConfiguration, InvalidIdentifier, InvalidInput, KeyLimitReached
 from modelscan.keys.custody import Custody, describe
-from modelscan.types import ApiKey, Frozen
+from modelscan.types import ApiKey, Frozen, Identifier
 
 __all__ = ["UsableKey", "add_key", "import_operator_keys", "load"]
 
 Origin = Literal["config", "environment", "api"]
+
+_log = logging.getLogger(__name__)
 
 
 class UsableKey(Frozen):
@@ -24,11 +27,12 @@ class UsableKey(Frozen):
 
 
 def add_key(database: Database, custody: Custody, provider: str, secret: SecretStr, origin: Origin = "api") -> ApiKey:
-    """Seal and store a key; one that is there already is returned. Raises KeyLimitReached, InvalidInput."""
-    text = secret.get_secret_value()
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise InvalidInput("An API key is printable ASCII without spaces.", hint="Check what was pasted.")
-    return table.insert(database, describe(secret, provider, origin), custody.seal(secret, provider))
+    """Seal and store a key; one that is there already is returned.
+
+    Raises InvalidIdentifier (the provider), InvalidInput (the key), KeyLimitReached.
+    """
+    key, whole = _described(provider, secret, origin)
+    return table.insert(database, key, custody.seal(whole, key.provider))
 
 
 def import_operator_keys(
@@ -41,25 +45,60 @@ def import_operator_keys(
 ) -> tuple[ApiKey, ...]:
     """Take in the keys of the config file and of the providers' environment variables (`variables`: provider -> names).
 
-    A key that came from there before and is there no longer is disabled. Returns the keys that are there now.
+    A key that came from there before and is there no longer is disabled. Returns the keys that are there now. Raises
+    InvalidConfiguration for keys that cannot be taken, after all others were.
     """
     found: list[tuple[str, SecretStr, Origin]] = [
         (provider, secret, "config") for provider, secrets in config.items() for secret in secrets
     ]
     for provider, names in variables.items():
         found += [(provider, SecretStr(environ[name]), "environment") for name in names if environ.get(name)]
-    present = tuple(add_key(database, custody, *one) for one in found)
-    here = {(key.provider, key.id) for key in present}
-    for key in table.list_keys(database):
+    wanted, faults = _wanted(found)
+    here = {(key.provider, key.id) for key, _ in wanted}
+    for key in table.list_keys(database):  # First, so that a full set may be replaced by another.
         if key.origin != "api" and key.state == "active" and (key.provider, key.id) not in here:
             table.set_state(database, key.provider, key.id, "disabled")
-    return present
+    present: list[ApiKey] = []
+    for key, secret in wanted:
+        try:
+            present.append(table.insert(database, key, custody.seal(secret, key.provider)))
+        except KeyLimitReached as error:
+            faults[key.provider] = error.message
+    if faults:
+        raise InvalidConfiguration(" ".join(faults.values()), hint="The other keys are in use.")
+    return tuple(present)
+
+
+def _wanted(found: Sequence[tuple[str, SecretStr, Origin]]) -> tuple[list[tuple[ApiKey, SecretStr]], dict[str, str]]:
+    """What can be taken, and by provider why something cannot."""
+    wanted: list[tuple[ApiKey, SecretStr]] = []
+    faults: dict[str, str] = {}
+    for provider, secret, origin in found:
+        try:
+            wanted.append(_described(provider, secret, origin))
+        except InvalidInput as error:
+            faults[provider] = f"A key of {provider} from the {origin} was passed over: {error.message}"
+    return wanted, faults
+
+
+def _described(provider: str, secret: SecretStr, origin: Origin) -> tuple[ApiKey, SecretStr]:
+    asked = Identifier.parse(provider)
+    if asked.model is not None:
+        raise InvalidIdentifier(f"{provider!r} is not a provider.", hint="Give the part before the slash.")
+    text = secret.get_secret_value().strip()
+    if not text or not text.isascii() or not text.isprintable() or " " in text:
+        raise InvalidInput("An API key is printable ASCII without spaces.", hint="Check what was pasted.")
+    return describe(SecretStr(text), asked.provider, origin), SecretStr(text)
 
 
 def load(database: Database, custody: Custody) -> dict[str, tuple[UsableKey, ...]]:
-    """The active keys by provider, opened."""
+    """The active keys by provider, opened. One that was sealed under another master key is logged, and left out."""
     by_provider: dict[str, tuple[UsableKey, ...]] = {}
     for key, ciphertext in table.sealed(database):
-        usable = UsableKey(key=key, secret=custody.open(ciphertext, key.provider))
-        by_provider[key.provider] = (*by_provider.get(key.provider, ()), usable)
+        try:
+            secret = custody.open(ciphertext, key.provider)
+        except InvalidConfiguration as error:
+            _log.error("key %s... of %s is not used: %s", key.prefix, key.provider, error)
+            continue
+        by_provider[key.provider] = (*by_provider.get(key.provider, ()), UsableKey(key=key, secret=secret))
     return by_provider
