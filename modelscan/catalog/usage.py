@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+import duckdb
 from pydantic import AwareDatetime
 
-from modelscan.catalog.database import Database
+from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.rows import query, rows
+from modelscan.errors import CatalogError
 from modelscan.types import Frozen
 
 __all__ = ["UsageStat", "ingest", "stats"]
@@ -34,14 +36,28 @@ def ingest(database: Database, file: Path) -> int:
     """Take the rows of one journal segment that are not there yet, and count them on their keys; returns how many.
 
     DuckDB reads the file itself (683,000 rows/s measured, faster than any insert from Python). A torn last line, of a
-    process that was killed while it wrote, is skipped: its request was not answered.
+    process that was killed while it wrote, is skipped: its request was not answered. A file that is gone has no rows:
+    another process took it in. Raises CatalogError for a file whose lines are no usage rows.
     """
-    with database.write() as connection:
-        connection.execute(query("ingest_usage"), {"file": str(file)})
-        ((count,),) = connection.execute("SELECT count(*) FROM fresh").fetchall()
-        connection.execute("INSERT INTO usage_tracking SELECT * FROM fresh")
-        connection.execute(query("count_keys"))
-        connection.execute("DROP TABLE fresh")
+    try:
+        with database.write() as connection:
+            return _ingest(connection, file)
+    except duckdb.IOException:
+        if file.exists():
+            raise
+        return 0
+    except duckdb.ConstraintException as error:
+        raise CatalogError(
+            f"{file.name} holds lines that are no usage rows: {error}", hint="It was not written by ModelScan."
+        ) from error
+
+
+def _ingest(connection: Connection, file: Path) -> int:
+    connection.execute(query("ingest_usage"), {"file": str(file)})
+    ((count,),) = connection.execute("SELECT count(*) FROM fresh").fetchall()
+    connection.execute("INSERT INTO usage_tracking SELECT * FROM fresh")
+    connection.execute(query("count_keys"))
+    connection.execute("DROP TABLE fresh")
     return int(count)
 
 
