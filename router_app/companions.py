@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -24,7 +24,18 @@ _SECRETS = ("MODELSCAN_API_KEYS_", "MODELSCAN_MASTER_KEY", "MODELSCAN_ADMIN_TOKE
 class Companions:
     """Started once the router listens, and ended with it."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], parts: Parts, http: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        parts: Parts,
+        http: httpx2.AsyncClient,
+        *,
+        prefect: Sequence[str] = ("-m", "flows.prefect_api"),
+        runner: Sequence[str] = ("-m", "flows.runner"),
+    ) -> None:
+        self._prefect_command = (sys.executable, *prefect)
+        self._runner_command = (sys.executable, *runner)
         self._settings = settings
         self._environ = environ
         self._parts = parts
@@ -41,15 +52,14 @@ class Companions:
         if not self.api_url:
             port = _free_port(self._settings.prefect.port)
             self.api_url = f"http://127.0.0.1:{port}/api"
-            command = [sys.executable, "-m", "flows.prefect_api", "--port", str(port)]
+            command = [*self._prefect_command, "--port", str(port)]
             env = {name: value for name, value in self._environment().items() if not name.startswith(_SECRETS)}
             self._prefect = Child("prefect", command, env, logs / "prefect.log", on_state=self._parts.set)
             self._prefect.start()
         self._parts.set("prefect", "starting", self.api_url)
-        command = [sys.executable, "-m", "flows.runner"]
         self._runner = Child(
             "runner",
-            command,
+            self._runner_command,
             self._environment(),
             logs / "runner.log",
             on_state=self._parts.set,

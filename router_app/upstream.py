@@ -99,7 +99,7 @@ class _LibraryAnswer:
 
 
 def _failed(url: str, error: Exception) -> UpstreamFailed:
-    host = httpx2.URL(url).netloc.decode() if isinstance(error, httpx2.TransportError) else url
+    host = (isinstance(error, httpx2.TransportError) and httpx2.URL(url).netloc.decode()) or url
     # A local fault is named only: its text quotes the header that held the key.
     local = isinstance(error, httpx2.LocalProtocolError)
     words = type(error).__name__ if local else str(error).rstrip(".") or type(error).__name__

@@ -27,8 +27,8 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
     A specification that says what the served one says leaves its files alone: regenerating gives no difference.
     """
     async with run.step("publish") as step:
-        unchanged = await run.catalogue(_unchanged, run, proved)
-        path, sha256 = unchanged or await asyncio.to_thread(_written, run, proved)
+        served = await run.catalogue(_unchanged, run, proved)
+        path, sha256 = served if served else await asyncio.to_thread(_written, run, proved)
         version = await run.catalogue(
             versions.publish,
             proved.spec,
@@ -37,7 +37,7 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
             report=proved.report,
             discovery_id=run.discovery.id,
         )
-        step.detail = f"{path}, version {version.version}" + (", unchanged" if unchanged else "")
+        step.detail = f"{path}, version {version.version}" + (", unchanged" if served else "")
         return version
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,16 +17,9 @@ from tests.cli.conftest import Run
 HEAVY = ("duckdb", "httpx2", "openai", "prefect", "pydantic", "rich", "starlette", "yaml")
 
 
-def test_help_takes_a_moment_and_lists_every_command(run: Run) -> None:
-    seconds = []
-    for _ in range(3):
-        started = time.monotonic()
-        shown = subprocess.run(
-            [sys.executable, "-m", "modelscan", "--help"], capture_output=True, text=True, check=True
-        )
-        seconds.append(time.monotonic() - started)
-    assert all(row.name in shown.stdout for row in COMMANDS)
-    assert min(seconds) < 0.3
+def test_help_lists_every_command(run: Run) -> None:
+    shown = subprocess.run([sys.executable, "-m", "modelscan", "--help"], capture_output=True, text=True, check=True)
+    assert all(f"  {row.name} " in shown.stdout for row in COMMANDS)
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -81,7 +81,7 @@ class Service:
 
         def warm() -> bool:
             parts = self.health()["parts"]
-            return all(parts[name]["state"] == "up" for name in ("prefect", "runner"))
+            return all(name in parts and parts[name]["state"] == "up" for name in ("prefect", "runner"))
 
         eventually(warm, seconds=120, every=0.2, what="Prefect and the runner")
         return self

@@ -133,8 +133,8 @@ def test_every_answered_request_has_its_usage_row(service: Service, demo: object
 
 
 def test_a_key_is_nowhere_in_clear(service: Service) -> None:
-    service.api("POST", "/api/keys/add", json={"provider": "acme", "api_key": "sk-canary-7f3e9b2d5a1c"})
-    assert "sk-canary-7f3e9b2d5a1c" not in service.api("GET", "/api/keys?provider=acme").text
+    service.api("POST", "/api/keys/add", json={"provider": "canary", "api_key": "sk-canary-7f3e9b2d5a1c"})
+    assert "sk-canary-7f3e9b2d5a1c" not in service.api("GET", "/api/keys?provider=canary").text
     holders = [
         path for path in service.home.rglob("*") if path.is_file() and b"sk-canary-7f3e9b2d5a1c" in path.read_bytes()
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx2
+import openai
 from starlette.types import ASGIApp
 
 from modelscan.catalog import versions
@@ -22,6 +23,7 @@ from modelscan.wire import protocol_named
 from router_app.app import create_app
 from router_app.gate import Gate
 from router_app.service import Service
+from tests.router_app.peers import Scripted
 
 __all__ = [
     "KEY",
@@ -34,6 +36,8 @@ __all__ = [
     "publish",
     "routed",
     "routed_to_reference",
+    "scripted",
+    "sdk",
 ]
 
 TOKEN = "a-token-for-tests"
@@ -141,3 +145,15 @@ async def routed_to_reference(settings: Settings, **more: Any) -> AsyncIterator[
         **more,
     ) as router:
         yield router
+
+
+def scripted(peer: Scripted, settings: Settings, **more: Any) -> Any:
+    """A router whose only provider is `peer`."""
+    return routed(
+        settings, peers={"acme": peer}, specs=lambda origins: [a_spec(f"{origins['acme']}/v1", **more)], environ={}
+    )
+
+
+def sdk(router: Router) -> openai.AsyncOpenAI:
+    """The official client, pointed at the router."""
+    return openai.AsyncOpenAI(base_url=f"{router.url}/v1", api_key="any", max_retries=0)

@@ -27,7 +27,7 @@ UNKNOWN = DiscoveryError(
 def test_every_route_needs_the_token(settings: Settings, header: str | None) -> None:
     async def story() -> None:
         async with routed(settings) as router:
-            headers = {} if header is None else {"authorization": header.encode("latin-1")}
+            headers = {} if header is None else {b"authorization": header.encode("latin-1")}
             for route in Admin(router.service).routes():
                 method = "POST" if "POST" in (route.methods or ()) else "GET"
                 answer = await router.http.request(method, f"/api{route.path}", headers=headers)
