@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -95,10 +96,12 @@ async def _told_to_end(gate: Gate) -> None:
 
 
 def _announce(url: str) -> None:
+    beside = os.path.relpath(Path(sys.executable).with_name("modelscan"))
+    modelscan = "modelscan" if shutil.which("modelscan") else beside
     sys.stdout.write(
         f"ModelScan {__version__} listens on {url}\n\n"
         "Next, in another terminal:\n"
-        "  modelscan add demo/echo\n"
+        f"  {modelscan} add demo/echo\n"
         f"  curl {url}/v1/chat/completions -d "
         '\'{"model":"demo/echo","messages":[{"role":"user","content":"hi"}]}\'\n\n'
         "Ctrl-C ends it.\n"

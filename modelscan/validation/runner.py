@@ -72,6 +72,7 @@ async def validate(
         shown = await climb(candidate)
         results += shown
         if why := _why(level, shown):
+            why += _and_a_key(level, candidate)
             return ValidationReport(level=proved, why_not_higher=why, results=tuple(results))
         proved = level
     return ValidationReport(level=proved, results=tuple(results))
@@ -186,6 +187,13 @@ def _why(level: Level, results: Sequence[CaseResult]) -> str:
     strict = level is Level.PROBE or not any(result.outcome == "passed" for result in results)
     skipped = [result for result in results if result.outcome == "skipped" and (strict or result.status in BUSY)]
     return _sentence(skipped[0].detail) if skipped else ""
+
+
+def _and_a_key(level: Level, candidate: _Candidate) -> str:
+    """What will be missing next, once the host can be reached."""
+    if level is not Level.PROBE or not candidate.reach or candidate.key or candidate.spec.auth.kind == "none":
+        return ""
+    return f" A key is missing too: modelscan keys add {candidate.spec.provider}"
 
 
 def _sentence(words: str) -> str:

@@ -18,3 +18,11 @@ def test_a_terminal_shows_what_runs_now() -> None:
     assert "queued" in written.getvalue()
     assert "validate" in written.getvalue()
     assert "fetch" in written.getvalue()
+
+
+def test_without_a_terminal_it_says_once_that_it_waits() -> None:
+    written = io.StringIO()
+    with Progress(console=Console(file=written)) as progress:
+        for _ in range(3):
+            progress.show(Discovery.model_validate(discovery("queued")))
+    assert written.getvalue().count("queued") == 1

@@ -47,7 +47,7 @@ def test_the_provider_is_asked_at_the_url_that_a_list_named() -> None:
     itself = scrapes["provider"].record
     assert itself is not None
     assert itself.url == ACME
-    assert scrapes["operator"].said == "nothing to say here"
+    assert scrapes["operator"].said == "nothing of this provider"
 
 
 def test_an_operators_server_is_asked_in_the_first_wave() -> None:
@@ -61,7 +61,7 @@ def test_an_operators_server_is_asked_in_the_first_wave() -> None:
 
 def test_nobody_is_asked_where_no_source_names_a_url() -> None:
     scrapes = gathered(known(), "nobody")
-    assert scrapes["provider"].said == "nothing to say here"
+    assert scrapes["provider"].said == "nothing of this provider"
     assert scrapes["models.dev"].gap is not None
     assert scrapes["models.dev"].said.startswith("unknown: ")
 

@@ -143,7 +143,7 @@ def test_a_name_that_takes_too_long_to_resolve_is_no_connection() -> None:
     async def run() -> None:
         await GuardedBackend((), resolve=resolve).connect_tcp("slow.example", 443, timeout=0.01)
 
-    with pytest.raises(httpcore2.ConnectError, match=r"slow\.example cannot be resolved"):
+    with pytest.raises(httpcore2.ConnectError, match="its name cannot be resolved"):
         asyncio.run(run())
 
 

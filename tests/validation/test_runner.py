@@ -168,11 +168,11 @@ def test_a_server_that_is_no_llm_api_is_red_and_never_sees_the_key(sandbox: Sand
 
 def test_a_base_url_takes_its_variables_from_the_environment(sandbox: Sandbox) -> None:
     with serve_in_thread(reference(key=None)) as origin:
-        spec = a_spec(base_url=f"{origin}/${{ACME_PATH}}", auth=KEYLESS)
-        assert proved(sandbox, spec, environ={"ACME_PATH": "v1"}).level is Level.LIVE
+        spec = a_spec(base_url=f"{origin}/${{ACME_PROJECT}}", auth=KEYLESS)
+        assert proved(sandbox, spec, environ={"ACME_PROJECT": "v1"}).level is Level.LIVE
         unset = proved(sandbox, spec, environ={})
     assert unset.level is Level.CONTRACT
-    assert unset.why_not_higher == "The base URL needs ACME_PATH, not set in the environment."
+    assert unset.why_not_higher == "The base URL needs ACME_PROJECT, not set in the environment."
 
 
 def test_a_client_that_the_gate_refuses_is_never_run(sandbox: Sandbox) -> None:

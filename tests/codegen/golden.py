@@ -1,0 +1,106 @@
+"""The specifications whose clients are kept in tests/golden, and the examples in generated.
+
+`python -m tests.codegen.golden` writes both anew, after a change of the templates.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from modelscan.codegen.render import module_name, render_client, render_test
+from modelscan.codegen.spec_literal import read_literal, read_spec
+from modelscan.types import Auth, ClientSpec, Endpoint, Model, Price, SourceRecord
+
+__all__ = ["EXAMPLES", "FOLDER", "RECORDS", "SPECS", "rendered", "rendered_example"]
+
+FOLDER = Path(__file__).resolve().parents[1] / "golden"
+EXAMPLES = tuple(FOLDER.parents[1] / "generated" / f"{name}.py" for name in ("deepseek", "groq"))
+_RECORD = "0123456789abcdef"
+RECORDS = (
+    SourceRecord(
+        id=_RECORD,
+        source="models.dev",
+        subject="acme",
+        url="https://models.dev/api.json",
+        fetched_at=datetime(2026, 5, 21, 12, 0, tzinfo=UTC),
+        sha256="ab" * 32,
+        trusted=True,
+        stale=True,
+        payload={"left": "out"},
+    ),
+)
+_ENDPOINTS = (
+    Endpoint(operation="chat", method="POST", path="/chat/completions"),
+    Endpoint(operation="models", method="GET", path="/models"),
+)
+_HOSTILE = ('a"b', "a'b", "{{ 7 * 7 }}", "x\\", "ünï/✓", '"""')
+
+
+def _spec(provider: str, name: str, auth: Auth, models: tuple[Model, ...], base_url: str) -> ClientSpec:
+    return ClientSpec(
+        provider=provider,
+        name=name,
+        protocol="openai_chat",
+        base_url=base_url,
+        auth=auth,
+        endpoints=_ENDPOINTS,
+        models=models,
+        test_model=models[0].id,
+        evidence=dict.fromkeys(ClientSpec.CITED_FIELDS, _RECORD),
+    )
+
+
+SPECS = (
+    _spec(
+        "acme",
+        "Acme",
+        Auth(env=("ACME_API_KEY", "ACME_TOKEN")),
+        (
+            Model(
+                id="anvil",
+                family="anvil",
+                context_tokens=8192,
+                capabilities=("tool_call",),
+                price=Price(input_mtok=Decimal("0.5"), output_mtok=Decimal("1.5")),
+            ),
+            Model(id="rocket/skates:v2"),
+        ),
+        "https://api.acme.example/v1",
+    ),
+    _spec(
+        "302ai",
+        'Three "0" \'2\' """AI\nimport os; os.system("x") \\ {{ 7 * 7 }} \u202e ✓',
+        Auth(kind="none"),
+        tuple(Model(id=model) for model in sorted(_HOSTILE)),
+        "http://127.0.0.1:9001/v1",
+    ),
+    _spec(
+        "together-ai",
+        "Together AI",
+        Auth(header="X-Api-Key", scheme="", env=("TOGETHER_KEY",)),
+        (Model(id="only"),),
+        "https://${TOGETHER_REGION}.together.example/v1",
+    ),
+)
+
+
+def rendered(spec: ClientSpec) -> dict[str, str]:
+    """File name -> source, of a client and its test."""
+    name = module_name(spec.provider)
+    return {f"{name}.py": render_client(spec, RECORDS), f"test_{name}.py": render_test(spec)}
+
+
+def rendered_example(path: Path) -> dict[str, str]:
+    """What an example's own SPEC gives."""
+    spec, literal = read_spec(path.read_bytes()), read_literal(path.read_bytes())
+    records = [SourceRecord(**record, payload=None) for record in literal["records"]]
+    return {path.name: render_client(spec, records), f"test_{path.name}": render_test(spec)}
+
+
+if __name__ == "__main__":
+    for spec in SPECS:
+        for name, source in rendered(spec).items():
+            (FOLDER / name).write_text(source)
+    for path in EXAMPLES:
+        for name, source in rendered_example(path).items():
+            path.with_name(name).write_text(source)
