@@ -1,0 +1,93 @@
+"""Errors in OpenAI's shape, and usage read on the side of streams that may be split anywhere."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelscan.errors import UnsupportedProtocol
+from modelscan.types import Auth, ClientSpec
+from modelscan.wire import WIRE_PROTOCOLS, protocol_named
+from modelscan.wire import openai_chat as module
+from modelscan.wire.cases import derive
+from modelscan.wire.openai_chat import StreamUsage, error_body, usage_of
+from tests.validation.specs import a_spec
+
+STREAM = (
+    b'data: {"choices":[{"delta":{"content":"hi"}}]}\n\n'
+    b'data: {"usage" malformed\n\n'
+    b": a comment\n\n"
+    b'data: {"choices":[],"usage":null}\r\n\r\n'
+    b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
+    b"data: [DONE]\n\n"
+)
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_usage_is_found_however_the_stream_is_split(cuts: list[int]) -> None:
+    usage = StreamUsage()
+    at = [0, *sorted(cuts), len(STREAM)]
+    for start, end in zip(at, at[1:], strict=False):  # noqa: RUF007 - two ends of one piece
+        usage.feed(STREAM[start:end])
+    assert (usage.usage, usage.done) == ((3, 4), True)
+
+
+def test_a_stream_that_did_not_end_is_not_done() -> None:
+    usage = StreamUsage()
+    usage.feed(STREAM[: STREAM.index(b"data: [DONE]")])
+    assert not usage.done
+
+
+def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LONGEST_LINE", 100)
+    usage = StreamUsage()
+    for _ in range(50):
+        usage.feed(b"x" * 60)
+        assert len(usage._rest) <= 160
+    usage.feed(b"\n" + STREAM)
+    assert usage.usage == (3, 4)
+
+
+@pytest.mark.parametrize(
+    ("payload", "found"),
+    [
+        ({"usage": {"prompt_tokens": 1, "completion_tokens": 0}}, (1, 0)),
+        ({"usage": {"prompt_tokens": 1}}, (1, None)),
+        ({"usage": {"prompt_tokens": -1, "completion_tokens": True}}, (None, None)),
+        ({"usage": {"prompt_tokens": "3", "completion_tokens": 1.5}}, (None, None)),
+        ({"usage": []}, (None, None)),
+        ([], (None, None)),
+        (None, (None, None)),
+    ],
+)
+def test_what_an_answer_does_not_say_is_unknown(payload: Any, found: tuple[int | None, int | None]) -> None:
+    assert usage_of(payload) == found
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, "authentication_error"), (418, "invalid_request_error"), (503, "api_error")]
+)
+def test_an_error_has_the_type_of_its_status(status: int, kind: str) -> None:
+    error = error_body(status, "m", code="c", nearest=["a"])["error"]
+    assert error == {"message": "m", "type": kind, "param": None, "code": "c", "nearest": ["a"]}
+
+
+def test_a_protocol_is_found_by_its_name() -> None:
+    assert tuple(protocol_named(protocol.name) for protocol in WIRE_PROTOCOLS) == WIRE_PROTOCOLS
+    with pytest.raises(UnsupportedProtocol):
+        protocol_named("none")
+
+
+@pytest.mark.parametrize(
+    ("changes", "absent"),
+    [
+        ({}, set()),
+        ({"auth": Auth(kind="none")}, {"wrong_key_is_refused"}),
+        ({"endpoints": protocol_named("openai_chat").endpoints[:1]}, {"lists_models"}),
+    ],
+)
+def test_the_cases_follow_from_the_specification(changes: dict[str, Any], absent: set[str]) -> None:
+    everything = {case.id for case in derive(a_spec())}
+    spec: ClientSpec = a_spec(**changes)
+    assert everything - {case.id for case in derive(spec)} == absent
