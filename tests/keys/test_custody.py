@@ -59,3 +59,10 @@ def test_at_most_a_quarter_of_a_key_is_shown(text: str, prefix: str) -> None:
     described = describe(SecretStr(text), "acme", "api")
     assert described.prefix == prefix
     assert text not in repr(described) or len(text) < 4
+
+
+def test_half_a_master_key_is_told_and_not_used(tmp_path: Path) -> None:
+    (tmp_path / "master.key").write_text("short")
+    with pytest.raises(InvalidConfiguration, match="is not whole: 5 characters"):
+        Custody.load(tmp_path, {})
+    assert (tmp_path / "master.key").read_text() == "short"

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from modelscan.catalog import keys as table
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
-from modelscan.errors import InvalidInput
+from modelscan.errors import InvalidConfiguration, InvalidIdentifier, InvalidInput, KeyLimitReached
 from modelscan.keys import store
 from modelscan.keys.custody import Custody
 
@@ -58,4 +58,53 @@ def test_operator_keys_come_and_go_with_config_and_environment(database: Databas
 
 def test_a_key_that_was_added_by_hand_stays(database: Database) -> None:
     store.add_key(database, CUSTODY, "acme", SecretStr("sk-mine"))
+    assert imported(database, {}) == [("api", "active")]
+
+
+def test_a_full_set_of_keys_may_be_replaced_by_another(database: Database) -> None:
+    first = [f"sk-first-{number:03d}" for number in range(table.MAX_KEYS)]
+    second = [f"sk-second-{number:03d}" for number in range(table.MAX_KEYS)]
+    assert imported(database, {}, *first) == [("config", "active")] * table.MAX_KEYS
+    assert imported(database, {}, *second).count(("config", "active")) == table.MAX_KEYS
+    assert {usable.secret.get_secret_value() for usable in store.load(database, CUSTODY)["acme"]} == set(second)
+
+
+def test_one_too_many_is_refused_and_the_others_are_in_use(database: Database) -> None:
+    keys = [f"sk-{number:03d}" for number in range(table.MAX_KEYS + 1)]
+    with pytest.raises(InvalidConfiguration, match="100 keys, the most"):
+        imported(database, {}, *keys)
+    assert len(store.load(database, CUSTODY)["acme"]) == table.MAX_KEYS
+    with pytest.raises(KeyLimitReached):
+        store.add_key(database, CUSTODY, "acme", SecretStr("sk-another"))
+    assert store.add_key(database, CUSTODY, "acme", SecretStr(keys[0])).state == "active"
+
+
+def test_what_cannot_be_taken_is_told_without_the_key_and_the_rest_is(database: Database) -> None:
+    with pytest.raises(InvalidConfiguration, match="A key of acme from the environment was passed over") as refused:
+        imported(database, {"ACME_KEY": "sk canary"}, "sk-good")
+    assert "canary" not in str(refused.value)
+    assert [one.secret.get_secret_value() for one in store.load(database, CUSTODY)["acme"]] == ["sk-good"]
+
+
+def test_spaces_around_a_key_are_forgiven_and_a_model_is_no_provider(database: Database) -> None:
+    added = store.add_key(database, CUSTODY, "Acme", SecretStr(" sk-pasted\n"))
+    assert added.provider == "acme"
+    assert store.load(database, CUSTODY)["acme"][0].secret.get_secret_value() == "sk-pasted"
+    with pytest.raises(InvalidIdentifier, match="is not a provider"):
+        store.add_key(database, CUSTODY, "acme/small", SecretStr("sk-pasted"))
+
+
+def test_a_key_sealed_by_another_master_is_left_out_and_logged(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    store.add_key(database, Custody(SecretStr("another")), "acme", SecretStr("sk-canary-0123456789-abcdefghijkl"))
+    store.add_key(database, CUSTODY, "acme", SecretStr("sk-mine"))
+    assert [one.secret.get_secret_value() for one in store.load(database, CUSTODY)["acme"]] == ["sk-mine"]
+    assert "of acme is not used" in caplog.text
+    assert "sk-canary-0123456789" not in caplog.text
+
+
+def test_a_key_that_was_added_by_hand_stays_one_where_the_environment_has_it_too(database: Database) -> None:
+    store.add_key(database, CUSTODY, "acme", SecretStr("sk-mine"))
+    imported(database, {"ACME_KEY": "sk-mine"})
     assert imported(database, {}) == [("api", "active")]

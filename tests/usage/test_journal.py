@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from pydantic import SecretStr
 
@@ -12,6 +13,7 @@ from modelscan.catalog import keys as table
 from modelscan.catalog import usage
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
+from modelscan.errors import CatalogBusy
 from modelscan.keys import store
 from modelscan.keys.custody import Custody
 from modelscan.types import UsageEvent, utc_now
@@ -120,4 +122,73 @@ def test_a_segment_that_vanishes_is_passed_over(folder: Path) -> None:
     dangling = folder / "0.jsonl"
     os.symlink(folder / "gone", dangling)
     assert journal.rotate() == ()
+    journal.close()
+
+
+def test_a_segment_that_holds_no_rows_is_set_aside_and_those_behind_it_go_on(
+    database: Database, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal(folder)
+    (folder / "0-foreign.jsonl").write_text('{"request_id": "x", "at": "2026-01-01T00:00:00Z"}\n')
+    journal.append(event("behind"))
+    assert flush(journal, database) == 1
+    assert (folder / "0-foreign.jsonl.rejected").exists()
+    assert "set aside" in caplog.text
+    journal.close()
+    assert flush(journal, database) == 0
+
+
+def test_a_segment_that_another_process_took_in_has_no_rows(database: Database, folder: Path) -> None:
+    assert usage.ingest(database, folder / "gone.jsonl") == 0
+
+
+def test_a_segment_that_cannot_be_opened_is_not_lost(database: Database, folder: Path) -> None:
+    (folder / "0.jsonl").mkdir(parents=True)
+    with pytest.raises(duckdb.IOException):
+        usage.ingest(database, folder / "0.jsonl")
+
+
+def test_a_busy_catalogue_leaves_the_segment_where_it_is(folder: Path, tmp_path: Path) -> None:
+    database = Database(tmp_path / "busy.duckdb", wait_seconds=0.05)
+    migrate(database)
+    journal = Journal(folder)
+    journal.append(event("1"))
+    with database.write(), pytest.raises(CatalogBusy):
+        flush(journal, Database(tmp_path / "busy.duckdb", wait_seconds=0.05))
+    assert flush(journal, database) == 1
+    journal.close()
+
+
+def test_a_full_disk_costs_its_own_line_and_not_the_next(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(folder)
+    real = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda descriptor, line: real(descriptor, line[:20]))
+        with pytest.raises(OSError, match="No space"):
+            journal.append(event("torn"))
+    journal.append(event("next"))
+    assert flush(journal, database) == 1
+    journal.close()
+
+
+def test_a_closed_journal_takes_nothing_more_and_closes_twice(database: Database, folder: Path) -> None:
+    journal = Journal(folder)
+    journal.append(event("1"))
+    journal.close()
+    journal.close()
+    with pytest.raises(OSError, match="closed"):
+        journal.append(event("2"))
+    assert flush(journal, database) == 1
+
+
+def test_a_callers_name_for_a_model_is_kept_short_and_storable(database: Database, folder: Path) -> None:
+    journal = Journal(folder)
+    journal.append(event("1", asked_model="\ud800" + "x" * 1000))
+    assert flush(journal, database) == 1
+    with database.read() as connection:
+        ((asked,),) = connection.execute("SELECT asked_model FROM usage_tracking").fetchall()
+    assert len(asked) <= 256
+    assert asked.endswith("xxx")
     journal.close()
