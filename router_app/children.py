@@ -73,26 +73,30 @@ class Child:
 
     async def _watch(self) -> None:
         for attempt in range(1_000_000):
-            code = await self._run()
+            ended = await self._run()
             wait = _BACKOFF_SECONDS[min(attempt, len(_BACKOFF_SECONDS) - 1)]
-            self._on_state(self.name, "down", f"ended with {code}; again in {wait:g} s; see {self._log.name}")
+            self._on_state(self.name, "down", f"{ended}; again in {wait:g} s; see {self._log.name}")
             await asyncio.sleep(wait)
             self._on_state(self.name, "starting", "")
 
-    async def _run(self) -> int:
-        with self._opened() as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._argv,
-                env=self._env,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-            )
+    async def _run(self) -> str:
+        """Run it once; how it ended."""
+        try:
+            with self._opened() as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._argv,
+                    env=self._env,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            return f"could not be started: {error.strerror}"
         assert self._process.stdout is not None
-        async for line in self._process.stdout:
+        while line := await _line(self._process.stdout):
             self._heard(line)
-        return await self._process.wait()
+        return f"ended with {await self._process.wait()}"
 
     def _heard(self, line: bytes) -> None:
         try:
@@ -105,3 +109,10 @@ class Child:
     def _opened(self) -> IO[bytes]:
         self._log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return open(os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    """The next line; one that is too long to be ours is passed over."""
+    while True:
+        with suppress(ValueError):
+            return await stream.readline()

@@ -18,6 +18,8 @@ from tasks.run import Run
 __all__ = ["publish", "reload"]
 
 _SECONDS = 30.0
+_RESTART_SECONDS = 30.0
+_AGAIN_SECONDS = 0.2
 
 
 @task(name="publish", cache_policy=NO_CACHE, persist_result=False)
@@ -68,13 +70,23 @@ async def reload(run: Run, version: SdkVersion) -> int | None:
             return None
         try:
             async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=False) as http:
-                answer = await http.post(f"{url}/api/reload", headers={"authorization": f"Bearer {token}"})
+                answer = await _asked_to_reload(http, url, token)
         except httpx2.TransportError as error:
             step.detail = f"the router at {url} does not answer ({error}); it will serve this at its next start"
             return None
         generation = _confirmed(answer, version)
         step.detail = f"the router serves it in generation {generation}"
         return generation
+
+
+async def _asked_to_reload(http: httpx2.AsyncClient, url: str, token: str) -> httpx2.Response:
+    """The router's answer; one that restarts is asked again until it is open."""
+    until = asyncio.get_running_loop().time() + _RESTART_SECONDS
+    while True:
+        answer = await http.post(f"{url}/api/reload", headers={"authorization": f"Bearer {token}"})
+        if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE or asyncio.get_running_loop().time() > until:
+            return answer
+        await asyncio.sleep(_AGAIN_SECONDS)
 
 
 def _confirmed(answer: httpx2.Response, version: SdkVersion) -> int:

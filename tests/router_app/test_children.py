@@ -111,3 +111,28 @@ def test_one_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: pytest.
 
 def test_stopping_what_never_started_is_nothing(tmp_path: Path) -> None:
     asyncio.run(Heard().child(TALKING, tmp_path).stop())
+
+
+def test_a_line_without_bounds_is_passed_over(tmp_path: Path) -> None:
+    async def story() -> None:
+        heard = Heard()
+        child = heard.child("print('x' * 1_000_000); print('{\"after\": 1}', flush=True); input()", tmp_path)
+        child.start()
+        await until(lambda: heard.lines == [{"after": 1}])
+        await child.stop()
+
+    asyncio.run(story())
+
+
+def test_what_cannot_be_started_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        monkeypatch.setattr(children, "_BACKOFF_SECONDS", (0.01,))
+        heard = Heard()
+        child = heard.child("", tmp_path)
+        child._argv = [str(tmp_path / "none")]
+        child.start()
+        await until(lambda: len(heard.states) > 4)
+        assert ("down", "could not be started: No such file or directory; again in 0.01 s; see kid.log") in heard.states
+        await child.stop()
+
+    asyncio.run(story())

@@ -1,0 +1,211 @@
+"""The service brings its parts up, reloads, restarts, and says how they are."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from modelscan.catalog import versions
+from modelscan.catalog.database import Database
+from modelscan.catalog.migrate import migrate as real_migrate
+from modelscan.errors import CatalogBusy, ServiceUnavailable
+from modelscan.keys import store
+from modelscan.keys.custody import Custody
+from modelscan.reference import create_reference
+from modelscan.settings import Settings
+from modelscan.types import Auth
+from router_app import service as module
+from router_app.gate import Gate
+from router_app.service import Service
+from tests.router_app.routers import KEY, a_spec, eventually, publish, routed, routed_to_reference
+
+WITH_KEY = Auth(env=("ACME_API_KEY",))
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is tried again is tried at once."""
+    monkeypatch.setattr(module, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(module, "_FLUSH_SECONDS", 0.01)
+
+
+def test_a_restart_refuses_drains_and_serves_again(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            slow = asyncio.create_task(router.chat("acme/echo", reference_fault="slow:0.3"))
+            await eventually(lambda: router.service.serving.pool is not None)
+            before = router.service.serving.upstream
+            assert (await router.admin("POST", "/restart")).status_code == 202
+            await eventually(lambda: router.service.gate.state == "restarting")
+            refused = await router.chat("acme/echo")
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+            health = (await router.http.get("/health")).json()
+            assert health["status"] == "restarting"
+            assert (await slow).status_code in (200, 503)
+            await eventually(lambda: router.service.gate.state == "open")
+            assert (await router.chat("acme/echo")).status_code == 200
+            assert router.service.serving.upstream is not before
+            assert (await router.http.get("/health")).json()["status"] == "ok"
+
+    asyncio.run(story())
+
+
+def test_a_restart_takes_in_the_keys_of_another_master(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed(
+            settings,
+            peers={"acme": create_reference(models=("echo",), key=KEY)},
+            specs=lambda origins: [a_spec(f"{origins['acme']}/v1", auth=WITH_KEY)],
+        ) as router:
+            (settings.data_dir / "master.key").write_text("m" * 40)
+            store.add_key(router.service.database, Custody.load(settings.data_dir, {}), "acme", SecretStr(KEY))
+            await router.admin("POST", "/restart")
+            await eventually(lambda: router.service.serving.pool.choose("acme"))
+            await eventually(lambda: router.service.gate.state == "open")
+            assert (await router.chat("acme/echo")).status_code == 200
+
+    asyncio.run(story())
+
+
+def test_a_catalogue_that_is_not_to_be_had_is_down_and_tried_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        tries = iter([CatalogBusy("The catalogue is busy."), None])
+
+        def migrate(database: Database) -> object:
+            if error := next(tries, None):
+                raise error
+            return real_migrate(database)
+
+        monkeypatch.setattr(module, "migrate", migrate)
+        service = Service(settings, {}, gate=Gate(), notify=lambda: None)
+        with pytest.raises(ServiceUnavailable, match="starting"):
+            await service.opened(0.01)
+        assert service.health()["status"] == "starting"
+        assert not await service._tried_to_open()
+        assert (service.parts.state("catalogue"), service.health()["status"]) == ("down", "degraded")
+        service.start()
+        await service.opened()
+        assert service.health()["status"] == "ok"
+        await service.close()
+
+    asyncio.run(story())
+
+
+def test_a_restart_that_fails_goes_on_trying_and_serves_what_it_had(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            tries = iter([CatalogBusy("The catalogue is busy."), CatalogBusy("The catalogue is busy.")])
+
+            def migrate(database: Database) -> object:
+                if error := next(tries, None):
+                    raise error
+                return real_migrate(database)
+
+            monkeypatch.setattr(module, "migrate", migrate)
+            await router.service._restart()
+            assert (await router.chat("acme/echo")).status_code == 200
+            assert (await router.http.get("/health")).json()["status"] == "ok"
+
+    asyncio.run(story())
+
+
+def test_an_end_while_restarting_stays_an_end(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            restarting = asyncio.create_task(router.service._restart())
+            await eventually(lambda: router.service.gate.state == "restarting")
+            await router.service.gate.close("draining", 0.01)
+            await restarting
+            assert router.service.health()["status"] == "draining"
+
+    asyncio.run(story())
+
+
+def test_a_file_that_is_not_what_was_proved_is_not_served_and_health_says_so(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            (settings.generation.path / "acme.py").write_text("import os")
+            registry = (await router.admin("POST", "/reload")).json()
+            health = (await router.http.get("/health")).json()
+            assert health["parts"]["registry"]["state"] == "down"
+            assert "SHA-256 differs" in health["parts"]["registry"]["detail"]
+            assert registry["problems"] == [health["parts"]["registry"]["detail"]]
+
+    asyncio.run(story())
+
+
+def test_the_journal_moves_on_by_itself_and_says_when_it_cannot(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            router.service.start()
+            assert (await router.chat("acme/echo")).status_code == 200
+
+            async def counted() -> int:
+                rows = (await router.admin("GET", "/stats")).json()
+                return sum(row["requests"] for row in rows)
+
+            async with asyncio.timeout(20):
+                while await counted() != 1:
+                    continue
+            with monkeypatch.context() as broken:
+                broken.setattr(module, "flush", lambda *_: 1 / 0)
+                await eventually(lambda: router.service.parts.state("journal") == "down")
+            await eventually(lambda: router.service.parts.state("journal") == "up")
+        assert "could not be flushed" in caplog.text
+
+    asyncio.run(story())
+
+
+def test_keys_that_cannot_be_taken_cost_themselves_alone(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    bad = settings.model_copy(
+        update={"api_keys": {"acme": (SecretStr("sk-good-0123456789"),), "No Provider!": (SecretStr("sk-lost"),)}}
+    )
+
+    async def story() -> None:
+        async with routed(
+            bad,
+            peers={"acme": create_reference(models=("echo",))},
+            specs=lambda origins: [a_spec(f"{origins['acme']}/v1", auth=WITH_KEY)],
+            environ={"ACME_API_KEY": "two words"},
+        ) as router:
+            health = (await router.http.get("/health")).json()
+            assert health["parts"]["keys"]["state"] == "down"
+            assert "passed over" in health["parts"]["keys"]["detail"]
+            assert router.service.serving.pool.choose("acme") is not None
+
+    asyncio.run(story())
+    assert "this is no provider id" in caplog.text
+    assert "sk-lost" not in caplog.text
+
+
+def test_a_new_providers_variable_is_taken_in_at_the_reload(settings: Settings) -> None:
+    async def story() -> None:
+        peer = create_reference(models=("echo",), key=KEY)
+        async with routed(settings, peers={"acme": peer}, environ={"ACME_API_KEY": KEY}) as router:
+            publish(settings, a_spec("http://127.0.0.1:9/v1", auth=WITH_KEY))
+            assert router.service.serving.pool.choose("acme") is None
+            await router.admin("POST", "/reload")
+            assert router.service.serving.pool.choose("acme") is not None
+            found = versions.active(router.service.database)
+            assert [version.provider for version in found] == ["acme"]
+
+    asyncio.run(story())
+
+
+def test_the_router_imports_nothing_that_is_for_flows(tmp_path: Path) -> None:
+    code = (
+        "import json, sys, router_app.process, router_app.serve, modelscan.cli.serve\n"
+        "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert not {"prefect", "fastapi", "openai", "sqlalchemy"} & set(json.loads(loaded.stdout))

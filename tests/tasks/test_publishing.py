@@ -1,0 +1,122 @@
+"""Publishing leaves alone what says the same, and a reload is what a router confirms."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from modelscan.codegen.render import render_client, render_test
+from modelscan.errors import DiscoveryFailed
+from modelscan.reference import serve
+from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport
+from modelscan.validation.repair import Repaired, Sources
+from tasks import publishing
+from tasks.publishing import publish, reload
+from tasks.run import Run
+from tests.validation.specs import a_spec
+
+
+def proved(spec: ClientSpec) -> Repaired:
+    sources = Sources(render_client(spec, ()), render_test(spec))
+    return Repaired(spec, sources, ValidationReport(level=Level.LIVE), ())
+
+
+def published(run: Run, spec: ClientSpec) -> SdkVersion:
+    return asyncio.run(publish.fn(run, proved(spec)))
+
+
+def test_what_says_the_same_leaves_the_file_and_the_version_alone(run: Run) -> None:
+    first = published(run, a_spec())
+    file = run.bench.settings.generation.path / first.path
+    before = file.stat().st_mtime_ns
+    again = published(run, a_spec(evidence=dict.fromkeys(ClientSpec.CITED_FIELDS, "f" * 16)))
+    assert (again.version, again.sha256, file.stat().st_mtime_ns) == (first.version, first.sha256, before)
+
+
+def test_what_says_something_else_is_a_new_version(run: Run) -> None:
+    first = published(run, a_spec())
+    assert published(run, a_spec(name="Other")).version == first.version + 1
+
+
+def test_a_file_that_was_tampered_with_is_written_anew(run: Run) -> None:
+    first = published(run, a_spec())
+    file = run.bench.settings.generation.path / first.path
+    proven = file.read_bytes()
+    file.write_bytes(proven.replace(b"import re", b"import re  # mine"))
+    assert published(run, a_spec()).sha256 == first.sha256
+    assert file.read_bytes() == proven
+
+
+class Router:
+    """Answers a reload with one answer after the other."""
+
+    def __init__(self, answers: Sequence[tuple[int, object]]) -> None:
+        self.answers = list(answers)
+        self.tokens: list[bytes] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert (scope["method"], scope["path"]) == ("POST", "/api/reload")
+        self.tokens.append(dict(scope["headers"])[b"authorization"])
+        status, body = self.answers.pop(0)
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+
+
+@asynccontextmanager
+async def a_router(run: Run, *answers: tuple[int, object]) -> AsyncIterator[Router]:
+    router = Router(answers)
+    async with serve(router) as url:
+        (run.bench.settings.data_dir / "router.url").write_text(url)
+        (run.bench.settings.data_dir / "admin.token").write_text("t")
+        yield router
+
+
+def serving(version: SdkVersion, sha256: str) -> object:
+    return {"generation": 7, "providers": {version.provider: {"sha256": sha256}}, "problems": ["why"]}
+
+
+def test_a_reload_is_confirmed_by_the_files_hash(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "_AGAIN_SECONDS", 0.01)
+    version = published(run, a_spec())
+
+    async def story() -> None:
+        async with a_router(run, (503, {}), (200, serving(version, version.sha256))) as router:
+            assert await reload.fn(run, version) == 7
+        assert router.tokens == [b"Bearer t"] * 2
+
+    asyncio.run(story())
+
+
+def test_a_router_that_serves_something_else_is_a_failure(run: Run) -> None:
+    version = published(run, a_spec())
+
+    async def story() -> None:
+        for answer in ((200, serving(version, "other")), (200, {}), (500, {})):
+            async with a_router(run, answer):
+                with pytest.raises(DiscoveryFailed, match="does not serve this version"):
+                    await reload.fn(run, version)
+
+    asyncio.run(story())
+
+
+def test_a_router_that_stays_closed_is_a_failure(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "_RESTART_SECONDS", 0.0)
+    version = published(run, a_spec())
+
+    async def story() -> None:
+        async with a_router(run, (503, {"code": "service-unavailable"})):
+            with pytest.raises(DiscoveryFailed, match="answered 503"):
+                await reload.fn(run, version)
+
+    asyncio.run(story())
+
+
+def test_no_router_is_no_failure(run: Run, free_port: int) -> None:
+    version = published(run, a_spec())
+    assert asyncio.run(reload.fn(run, version)) is None
+    (run.bench.settings.data_dir / "router.url").write_text(f"http://127.0.0.1:{free_port}")
+    (run.bench.settings.data_dir / "admin.token").write_text("t")
+    assert asyncio.run(reload.fn(run, version)) is None

@@ -1,0 +1,63 @@
+"""The dossier: every field with its source, and no scraped text that brings markup of its own."""
+
+from datetime import UTC, datetime
+
+from modelscan.synthesis.evidence import Evidence
+from modelscan.types import (
+    Attempt,
+    Auth,
+    CaseResult,
+    ClientSpec,
+    Discovery,
+    Identifier,
+    Level,
+    SourceGap,
+    SourceRecord,
+    ValidationReport,
+)
+from modelscan.validation.repair import Repaired, Sources
+from tasks.reporting import markdown
+from tests.validation.specs import a_spec
+
+WHEN = datetime(2026, 5, 21, tzinfo=UTC)
+RECORD = SourceRecord.of(
+    source="models.dev", subject="acme", url="https://models.dev/api.json", payload={}, trusted=True, fetched_at=WHEN
+)
+STALE = RECORD.model_copy(update={"stale": True})
+FAILED = CaseResult(case="chats", level=Level.LIVE, outcome="failed", detail="a | b\n<script>", seconds=1.234)
+
+
+def dossier(spec: ClientSpec, record: SourceRecord, *gaps: SourceGap) -> str:
+    report = ValidationReport(level=Level.PROBE, why_not_higher="The key was refused.", results=(FAILED,))
+    attempt = Attempt(number=1, proposal="with /v1", spec_digest=spec.digest, report=report)
+    evidence = Evidence(identifier=Identifier.parse("acme"), records=(record,), gaps=gaps)
+    discovery = Discovery(id="d", identifier="acme", created_at=WHEN, version=2, generation=5)
+    return markdown(discovery, Repaired(spec, Sources("", ""), report, (attempt,)), evidence)
+
+
+def spec(**changes: object) -> ClientSpec:
+    return a_spec(evidence=dict.fromkeys(ClientSpec.CITED_FIELDS, RECORD.id), **changes)
+
+
+def test_each_field_says_which_source_said_so_and_when() -> None:
+    text = dossier(spec(), STALE)
+    assert "Level **probe**. The key was refused." in text
+    assert "Version 2; router generation 5." in text
+    for field in ClientSpec.CITED_FIELDS:
+        (line,) = [line for line in text.splitlines() if line.startswith(f"| {field.replace('_', chr(92) + '_')} |")]
+        assert "| models.dev | https://models.dev/api.json | 2026-05-21 00:00 (stale snapshot) |" in line
+    assert "| 1 | with /v1 | probe | chats |" in text
+    assert "None." in text
+
+
+def test_a_gap_is_shown_as_a_gap() -> None:
+    gap = SourceGap(source="provider", kind="unreachable", reason="no answer")
+    assert "| provider | unreachable | no answer |" in dossier(spec(auth=Auth(kind="none")), RECORD, gap)
+
+
+def test_scraped_text_ends_no_cell_and_brings_no_markup() -> None:
+    text = dossier(spec(name="# [x](javascript:1) `c` | <img>\nrow"), RECORD)
+    title = text.splitlines()[0]
+    assert title == "# \\# \\[x\\](javascript:1) \\`c\\` \\| &lt;img&gt; row"
+    (row,) = [line for line in text.splitlines() if "1.23" in line]
+    assert row == "| live | chats | failed | 1.23 | a \\| b &lt;script&gt; |"
