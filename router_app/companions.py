@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx2
@@ -22,7 +22,7 @@ _SECRETS = ("MODELSCAN_API_KEYS_", "MODELSCAN_MASTER_KEY", "MODELSCAN_ADMIN_TOKE
 
 
 class Companions:
-    """Started once the router listens, and ended with it."""
+    """Started once the router listens, and ended with it. `tell` hears what a person at the terminal wants to know."""
 
     def __init__(
         self,
@@ -31,6 +31,7 @@ class Companions:
         parts: Parts,
         http: httpx2.AsyncClient,
         *,
+        tell: Callable[[str], None],
         prefect: Sequence[str] = ("-m", "flows.prefect_api"),
         runner: Sequence[str] = ("-m", "flows.runner"),
     ) -> None:
@@ -40,6 +41,7 @@ class Companions:
         self._environ = environ
         self._parts = parts
         self._http = http
+        self._tell = tell
         self._prefect: Child | None = None
         self._runner: Child | None = None
         self._looking: asyncio.Task[None] | None = None
@@ -91,6 +93,8 @@ class Companions:
         while True:
             answers = await self._answers()
             if answers:
+                if self._parts.state("prefect") == "starting":
+                    self._tell(f"Prefect UI: {self.api_url.rstrip('/').removesuffix('/api')}")
                 self._parts.set("prefect", "up", self.api_url)
             elif self._parts.state("prefect") == "up":
                 self._parts.set("prefect", "down", f"{self.api_url} does not answer.")

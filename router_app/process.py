@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx2
@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def running(
-    settings: Settings, environ: Mapping[str, str], *, gate: Gate, url: str, token: str
+    settings: Settings, environ: Mapping[str, str], *, gate: Gate, url: str, token: str, tell: Callable[[str], None]
 ) -> AsyncIterator[ASGIApp]:
     """The application, everything started; at the end requests drain, processes end, the journal is flushed.
 
@@ -33,7 +33,7 @@ async def running(
     """
     async with httpx2.AsyncClient(timeout=10.0, trust_env=False) as http:
         service = Service(settings, environ, gate=gate, notify=lambda: dispatcher.enqueue())
-        companions = Companions(settings, environ, service.parts, http)
+        companions = Companions(settings, environ, service.parts, http, tell=tell)
         dispatcher = Dispatcher(
             service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake
         )

@@ -53,7 +53,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listening: sock
         _announce(url)
         # Here and not at the top: the port is answered before DuckDB and the rest are imported (0.6 s).
         process = await asyncio.to_thread(importlib.import_module, "router_app.process")
-        async with process.running(settings, environ, gate=gate, url=url, token=token) as app:
+        async with process.running(settings, environ, gate=gate, url=url, token=token, tell=_say) as app:
             doorway.lead_to(app)
             await asyncio.wait((ending, serving), return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
@@ -95,10 +95,15 @@ async def _told_to_end(gate: Gate) -> None:
     await heard.wait()
 
 
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def _announce(url: str) -> None:
     beside = os.path.relpath(Path(sys.executable).with_name("modelscan"))
     modelscan = "modelscan" if shutil.which("modelscan") else beside
-    sys.stdout.write(
+    _say(
         f"ModelScan {__version__} listens on {url}\n\n"
         "Next, in another terminal:\n"
         f"  {modelscan} add demo/echo\n"
@@ -106,7 +111,6 @@ def _announce(url: str) -> None:
         '\'{"model":"demo/echo","messages":[{"role":"user","content":"hi"}]}\'\n\n'
         "Ctrl-C ends it.\n"
     )
-    sys.stdout.flush()
 
 
 def _listening(settings: Settings) -> socket.socket:
