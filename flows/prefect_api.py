@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import threading
 from pathlib import Path
 
@@ -39,7 +40,7 @@ def _serve(port: int) -> None:
 def _end_with_parent() -> None:
     while os.read(0, 4096):  # Not sys.stdin: a thread that waits in it makes the interpreter's end a fatal error.
         continue
-    os._exit(0)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

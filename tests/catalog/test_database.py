@@ -9,8 +9,8 @@ import pytest
 
 from modelscan.catalog import records
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
-from modelscan.errors import CatalogBusy
+from modelscan.catalog.migrate import migrate, shipped_migrations
+from modelscan.errors import CatalogBusy, CatalogError
 
 WRITER = """
 import sys
@@ -118,3 +118,15 @@ def held(path: Path) -> "subprocess.Popen[str]":
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
     return holder
+
+
+def test_a_catalogue_that_was_never_made_says_how_to_make_it(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="There is no catalogue"), Database(tmp_path / "none.duckdb").read():
+        raise AssertionError("not reached")
+
+
+def test_a_file_that_is_empty_of_tables_is_brought_up_to_date(tmp_path: Path) -> None:
+    database = Database(tmp_path / "empty.duckdb")
+    with database.write() as connection:
+        connection.execute("SELECT 1")
+    assert migrate(database) == tuple(shipped_migrations())

@@ -84,10 +84,10 @@ def test_any_name_is_a_route_or_a_clear_error(name: str, other: str) -> None:
 
 
 def test_a_variable_in_the_base_url_is_filled_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACCOUNT", "a1")
-    spec = a_spec("https://api.example/${ACCOUNT}/${NOT_SET_HERE}/v1/")
+    monkeypatch.setenv("ACME_ACCOUNT", "a1")
+    spec = a_spec("https://api.example/${ACME_ACCOUNT}/${ACME_PROJECT}/v1/")
     url = Registry.of(1, [served(spec)]).resolve("echo").url
-    assert url == "https://api.example/a1/${NOT_SET_HERE}/v1/chat/completions"
+    assert url == "https://api.example/a1/${ACME_PROJECT}/v1/chat/completions"
 
 
 def test_a_bad_file_costs_its_provider_only(settings: Settings) -> None:

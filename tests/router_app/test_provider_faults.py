@@ -118,9 +118,9 @@ def test_a_private_address_that_the_operator_did_not_name_is_refused(settings: S
 
 def test_an_address_with_an_unset_variable_says_which(settings: Settings) -> None:
     async def story() -> None:
-        async with routed(settings, specs=lambda _: [a_spec("https://api.example/${NOT_SET_HERE}/v1")]) as router:
+        async with routed(settings, specs=lambda _: [a_spec("https://api.example/${NOT_SET_HOST}/v1")]) as router:
             answer = await router.chat("echo")
             assert answer.status_code == 503
-            assert "NOT_SET_HERE" in answer.json()["error"]["message"]
+            assert "NOT_SET_HOST" in answer.json()["error"]["message"]
 
     asyncio.run(story())

@@ -156,6 +156,8 @@ def test_a_host_that_cannot_be_reached_leaves_the_contract(sandbox: Sandbox) -> 
     report = proved(sandbox, a_spec(base_url=f"{closed}/v1"), key=KEY)
     assert (report.level, report.green) == (Level.CONTRACT, True)
     assert report.why_not_higher.startswith("The host could not be reached")
+    keyless = proved(sandbox, a_spec(base_url=f"{closed}/v1"))
+    assert keyless.why_not_higher.endswith("A key is missing too: modelscan keys add acme")
 
 
 def test_a_server_that_is_no_llm_api_is_red_and_never_sees_the_key(sandbox: Sandbox) -> None:
