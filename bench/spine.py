@@ -1,4 +1,4 @@
-"""How quick the spine is: router ready, identifier to live by step, and reloads under constant load.
+"""How quick the spine is: help, router ready, identifier to live by step, and reloads under constant load.
 
 Run `python -m bench.spine` (about two minutes). Prints one table; every figure is of this machine and this run.
 """
@@ -6,6 +6,8 @@ Run `python -m bench.spine` (about two minutes). Prints one table; every figure 
 import argparse
 import asyncio
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -32,6 +34,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=10_000)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, serve_in_thread(create_reference(key=KEY)) as origin:
+        row("modelscan --help, s", help_shown(asked.starts))
         row("router ready after start, s", router_ready(Path(folder) / "starts", asked.starts))
         env = {"MODELSCAN_DISCOVERY_MODELS_DEV_URL": "http://127.0.0.1:9/api.json"}
         (home := Path(folder) / "home").mkdir()
@@ -48,6 +51,16 @@ def row(what: str, values: Iterable[float], unit: float = 1.0) -> None:
         f"{what:<44} {ordered[0]:9.3f} {statistics.median(ordered):9.3f} {ordered[-1]:9.3f}   n={len(ordered)}",
         flush=True,
     )
+
+
+def help_shown(times: int) -> list[float]:
+    """Seconds of `modelscan --help`, the whole process."""
+    seconds = []
+    for _ in range(times):
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-m", "modelscan", "--help"], stdout=subprocess.DEVNULL, check=True)
+        seconds.append(time.monotonic() - started)
+    return seconds
 
 
 def router_ready(home: Path, starts: int) -> list[float]:
@@ -117,16 +130,16 @@ class Load:
 
 async def reload_under_load(service: Service, base_url: str, requests: int) -> None:
     """Publish and reload again and again while callers keep asking; a failed request is anything but a 200."""
+    row("reload at rest (HTTP round trip), ms", [timed_reload(service) for _ in range(20)], 1000)
     load, reloads = Load(requests), []
     async with httpx2.AsyncClient(timeout=30, limits=httpx2.Limits(max_connections=None)) as client:
         started = time.monotonic()
         callers = [asyncio.create_task(load.caller(client, service.url)) for _ in range(16)]
         while load.done < requests:
-            body = {"identifier": "bench1/echo", "base_url": base_url}
-            await asyncio.to_thread(service.api, "POST", "/api/providers/add?wait=60", json=body)
-            before = time.monotonic()
-            await asyncio.to_thread(service.api, "POST", "/api/reload")
-            reloads.append(time.monotonic() - before)
+            body = {"identifier": f"load{len(reloads)}/echo", "base_url": base_url, "api_key": KEY}
+            added = await asyncio.to_thread(service.api, "POST", "/api/providers/add?wait=60", json=body)
+            assert added.json()["state"] == "succeeded", added.text
+            reloads.append(await asyncio.to_thread(timed_reload, service))
         await asyncio.gather(*callers)
         seconds = time.monotonic() - started
     row("reload under load (HTTP round trip), ms", reloads, 1000)
@@ -136,6 +149,13 @@ async def reload_under_load(service: Service, base_url: str, requests: int) -> N
     )
     counted = eventually(lambda: usage_rows(service, load.done), seconds=60, what="the usage rows")
     print(f"usage rows of the loaded model: {counted}", flush=True)
+
+
+def timed_reload(service: Service) -> float:
+    """Seconds until the router confirmed what it serves."""
+    before = time.monotonic()
+    assert service.api("POST", "/api/reload").status_code == 200
+    return time.monotonic() - before
 
 
 def usage_rows(service: Service, at_least: int) -> int | None:

@@ -14,7 +14,7 @@ from tasks.run import Run
 __all__ = ["generate"]
 
 
-@task(name="generate", cache_policy=NO_CACHE, persist_result=False)
+@task(name="generate", task_run_name="generate", cache_policy=NO_CACHE, persist_result=False)
 async def generate(run: Run, evidence: Evidence, spec: ClientSpec) -> tuple[str, str]:
     """(client, test): the test is written from the specification before the client exists."""
     async with run.step("generate") as step:

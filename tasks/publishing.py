@@ -22,7 +22,7 @@ _RESTART_SECONDS = 30.0
 _AGAIN_SECONDS = 0.2
 
 
-@task(name="publish", cache_policy=NO_CACHE, persist_result=False)
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
 async def publish(run: Run, proved: Repaired) -> SdkVersion:
     """Files first, each replaced in one step; then provider, models and version in one transaction.
 
@@ -60,7 +60,7 @@ def _written(run: Run, proved: Repaired) -> tuple[str, str]:
     return files.path, files.sha256
 
 
-@task(name="reload", cache_policy=NO_CACHE, persist_result=False)
+@task(name="reload", task_run_name="reload", cache_policy=NO_CACHE, persist_result=False)
 async def reload(run: Run, version: SdkVersion) -> int | None:
     """The generation in which a running router says that it serves this very file; None where none is running."""
     async with run.step("reload") as step:

@@ -13,7 +13,7 @@ from tasks.run import Run
 __all__ = ["synthesise"]
 
 
-@task(name="synthesise", cache_policy=NO_CACHE, persist_result=False)
+@task(name="synthesise", task_run_name="synthesise", cache_policy=NO_CACHE, persist_result=False)
 async def synthesise(run: Run, evidence: Evidence, attempts: Sequence[Attempt]) -> tuple[ClientSpec, str] | None:
     """The best hypothesis that was not tried yet, by rules."""
     async with run.step("synthesise") as step:

@@ -11,7 +11,7 @@ from tasks.run import Run
 __all__ = ["validate"]
 
 
-@task(name="validate", cache_policy=NO_CACHE, persist_result=False)
+@task(name="validate", task_run_name="validate", cache_policy=NO_CACHE, persist_result=False)
 async def validate(run: Run, request: SourceRequest, spec: ClientSpec, client: str, test: str) -> ValidationReport:
     """Static, contract, probe, live: the report says which level was reached, and why not a higher one."""
     async with run.step("validate") as step:
