@@ -131,7 +131,7 @@ class Load:
 async def reload_under_load(service: Service, base_url: str, requests: int) -> None:
     """Publish and reload again and again while callers keep asking; a failed request is anything but a 200."""
     row("reload at rest (HTTP round trip), ms", [timed_reload(service) for _ in range(20)], 1000)
-    load, reloads = Load(requests), []
+    load, reloads = Load(requests), list[float]()
     async with httpx2.AsyncClient(timeout=30, limits=httpx2.Limits(max_connections=None)) as client:
         started = time.monotonic()
         callers = [asyncio.create_task(load.caller(client, service.url)) for _ in range(16)]
