@@ -29,8 +29,6 @@ from tests.router_app.routers import (
 )
 
 WITH_KEY = Auth(env=("ACME_API_KEY",))
-CHUNK = b'data: {"choices":[{"delta":{"content":"hi"}}],"usage":null}\n\n'
-USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
 DONE = b"data: [DONE]\n\n"
 
 

@@ -6,7 +6,6 @@ import openai
 import pytest
 
 from modelscan.settings import Settings
-from modelscan.types import Auth
 from tests.router_app.peers import Scripted
 from tests.router_app.routers import (
     a_spec,
@@ -15,11 +14,6 @@ from tests.router_app.routers import (
     scripted,
     sdk,
 )
-
-WITH_KEY = Auth(env=("ACME_API_KEY",))
-CHUNK = b'data: {"choices":[{"delta":{"content":"hi"}}],"usage":null}\n\n'
-USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}\n\n'
-DONE = b"data: [DONE]\n\n"
 
 
 @pytest.mark.parametrize("fault", ["401", "404", "429", "500"])
