@@ -108,7 +108,7 @@ class Admin:
         wait = wait_seconds(request)
         identifier = Identifier.parse(asked.identifier)
         if key is not None:  # Kept before the run begins, which is never told of it.
-            await self._service.add_key(identifier.provider, key)
+            await self._service.add_key(identifier.provider, key, asked.base_url)
         started = await self._service.discoveries.start(identifier, asked.base_url, asked.refresh)
         return await self._outcome(started, wait)
 

@@ -2,12 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import httpx2
 from pydantic import SecretStr, ValidationError
 
 from modelscan import __version__
@@ -17,8 +16,10 @@ from modelscan.clients.registry import Registry, load_registry
 from modelscan.errors import ModelScanError, ServiceUnavailable
 from modelscan.keys import store
 from modelscan.keys.custody import Custody
+from modelscan.keys.store import UsableKey
 from modelscan.settings import Settings
-from modelscan.types import ApiKey, ClientSpec, Identifier
+from modelscan.sources.http import host_port
+from modelscan.types import ApiKey, Identifier
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 from router_app.discoveries import Discoveries
@@ -50,6 +51,8 @@ class Service:
         self.serving = Serving(upstream=LibraryUpstream(self.allowed_private), journal=self.journal, parts=self.parts)
         self._environ = environ
         self._custody: Custody | None = None
+        self._keys: Mapping[str, Sequence[UsableKey]] = {}
+        """All that can be opened, also those for servers that are not served now."""
         self._imported: dict[str, tuple[str, ...]] | None = None
         self._changing = asyncio.Lock()
         self._flushing = asyncio.Lock()
@@ -96,11 +99,16 @@ class Service:
         assert registry is not None
         return registry
 
-    async def add_key(self, provider: str, secret: SecretStr) -> ApiKey:
-        """Seal and store a key, and use it from now on; raises KeyLimitReached, InvalidInput."""
+    async def add_key(self, provider: str, secret: SecretStr, base_url: str | None = None) -> ApiKey:
+        """Seal and store a key, for the server at `base_url` alone where one is given, and use it from now on.
+
+        Raises KeyLimitReached, InvalidInput.
+        """
+        host = host_port(base_url) if base_url else None
         async with self._changing:
-            key = await asyncio.to_thread(store.add_key, self.database, self._custody_made(), provider, secret)
-            await self._fill_pool()
+            add = partial(store.add_key, self.database, self._custody_made(), provider, secret, host=host)
+            key = await asyncio.to_thread(add)
+            await self._load_pool()
         return key
 
     def start(self) -> None:
@@ -189,7 +197,9 @@ class Service:
         before = self.serving.current
         registry = await asyncio.to_thread(load_registry, self.database, self.settings.generation.path, before)
         # Only ever widened: a request that took the registry before still finds its host allowed.
-        self.allowed_private.update(_address(one.spec) for one in registry.served.values() if one.spec.operator_host)
+        self.allowed_private.update(
+            host_port(one.spec.base_url) for one in registry.served.values() if one.spec.operator_host
+        )
         self.serving.swap(registry)
         self.parts.set("registry", "down" if registry.problems else "up", " ".join(registry.problems))
 
@@ -197,9 +207,10 @@ class Service:
         """Take in the operator's keys, then open all. A key that cannot be opened or taken costs that, not the rest."""
         wanted = self._operator_keys()
         if only_if_news and wanted == self._imported:
+            self._fill_pool()
             return
         faults = []
-        for load in (partial(asyncio.to_thread, self._import_operator_keys), self._fill_pool):
+        for load in (partial(asyncio.to_thread, self._import_operator_keys), self._load_pool):
             try:
                 await load()
             except ModelScanError as error:
@@ -208,9 +219,16 @@ class Service:
         self._imported = wanted
         self.parts.set("keys", "down" if faults else "up", " ".join(faults))
 
-    async def _fill_pool(self) -> None:
-        keys = await asyncio.to_thread(store.load, self.database, self._custody_made())
-        self.serving.pool.replace(keys)
+    async def _load_pool(self) -> None:
+        self._keys = await asyncio.to_thread(store.load, self.database, self._custody_made())
+        self._fill_pool()
+
+    def _fill_pool(self) -> None:
+        served = self.serving.current.served if self.serving.current else {}
+        hosts = {provider: host_port(one.spec.base_url) for provider, one in served.items() if one.spec.operator_host}
+        self.serving.pool.replace(
+            {provider: store.sendable(keys, hosts.get(provider)) for provider, keys in self._keys.items()}
+        )
 
     def _custody_made(self) -> Custody:
         self._custody = self._custody or Custody.load(self.settings.data_dir, self._environ)
@@ -245,9 +263,3 @@ def _is_provider(name: str) -> bool:
         _log.warning("api_keys.%s: this is no provider id; its keys are not used", name)
         return False
     return True
-
-
-def _address(spec: ClientSpec) -> str:
-    """`host:port`, as the guard of the connections compares it."""
-    url = httpx2.URL(spec.base_url)
-    return f"{url.raw_host.decode()}:{url.port or (443 if url.scheme == 'https' else 80)}"

@@ -1,6 +1,7 @@
 """Publishes what was proved, and has a running router take it up."""
 
 import asyncio
+from contextlib import suppress
 
 import httpx2
 from prefect import task
@@ -9,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
 from modelscan.clients.loader import load
+from modelscan.clients.registry import Served
 from modelscan.codegen.publish import publish_files
 from modelscan.errors import DiscoveryFailed, GenerationRefused
 from modelscan.types import SdkVersion
@@ -29,8 +31,12 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
     A specification that says what the served one says leaves its files alone: regenerating gives no difference.
     """
     async with run.step("publish") as step:
-        served = await run.catalogue(_unchanged, run, proved)
-        path, sha256 = served if served else await asyncio.to_thread(_written, run, proved)
+        before = await run.catalogue(_served, run, proved.spec.provider)
+        same = before if before and before.version.digest == proved.spec.digest else None
+        if same:
+            path, sha256 = same.version.path, same.version.sha256
+        else:
+            path, sha256 = await asyncio.to_thread(_written, run, proved)
         version = await run.catalogue(
             versions.publish,
             proved.spec,
@@ -39,19 +45,18 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
             report=proved.report,
             discovery_id=run.discovery.id,
         )
-        step.detail = f"{path}, version {version.version}" + (", unchanged" if served else "")
+        step.detail = f"{path}, version {version.version}" + (", unchanged" if same else "")
+        if before and before.spec.base_url != proved.spec.base_url:
+            step.detail += f", in place of {before.spec.base_url}"
         return version
 
 
-def _unchanged(database: Database, run: Run, proved: Repaired) -> tuple[str, str] | None:
-    """The active version's file, where it says the same and is as it was published."""
+def _served(database: Database, run: Run, provider: str) -> Served | None:
+    """The active version, where its file is as it was published."""
     for version in versions.active(database):
-        if version.provider == proved.spec.provider and version.digest == proved.spec.digest:
-            try:
-                load(run.bench.settings.generation.path, version)
-            except GenerationRefused:
-                return None
-            return version.path, version.sha256
+        if version.provider == provider:
+            with suppress(GenerationRefused):
+                return Served(version, load(run.bench.settings.generation.path, version))
     return None
 
 

@@ -71,7 +71,8 @@ class Run:
     async def request(self) -> SourceRequest:
         """What the sources are asked."""
         keys = await self.catalogue(store.load, self.bench.custody)
-        usable = keys.get(self.identifier.provider, ())
+        host = host_port(self.discovery.base_url) if self.discovery.base_url else None
+        usable = store.sendable(keys.get(self.identifier.provider, ()), host)
         return SourceRequest(
             identifier=self.identifier,
             http=self.http,

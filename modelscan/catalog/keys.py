@@ -16,7 +16,8 @@ _SEEN = "* EXCLUDE (ciphertext)"
 def insert(database: Database, key: ApiKey, ciphertext: bytes) -> ApiKey:
     """Store a key, or return the one that is there already (active again). Raises KeyLimitReached at the 101st.
 
-    A key that was added through the API stays one, wherever else it is found.
+    A key that was added through the API stays one, wherever else it is found. One that is given for another server is
+    that server's from then on.
     """
     with database.write() as connection:
         insert_candidate(connection, key.provider)
@@ -25,9 +26,11 @@ def insert(database: Database, key: ApiKey, ciphertext: bytes) -> ApiKey:
             _refuse_too_many(connection, key.provider)
         if found:
             origin = found.origin if found.origin == "api" else key.origin
-            sql = "UPDATE api_keys SET state = 'active', origin = ?, ciphertext = ? WHERE provider = ? AND id = ?"
-            connection.execute(sql, [origin, ciphertext, key.provider, key.id])
-            return found.model_copy(update={"state": "active", "origin": origin})
+            sql = "UPDATE api_keys SET state = 'active', origin = ?, host = ?, ciphertext = ?"
+            connection.execute(
+                f"{sql} WHERE provider = ? AND id = ?", [origin, key.host, ciphertext, key.provider, key.id]
+            )
+            return found.model_copy(update={"state": "active", "origin": origin, "host": key.host})
         values = {**key.model_dump(mode="python"), "ciphertext": ciphertext}
         names = ", ".join(values)
         places = ", ".join(f"${name}" for name in values)

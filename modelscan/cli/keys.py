@@ -32,6 +32,7 @@ def list_keys(session: Session, provider: str | None) -> None:
         "key": lambda row: f"{row.prefix}…",
         "id": lambda row: row.id,
         "from": lambda row: row.origin,
+        "only for": lambda row: row.host,
         "state": lambda row: row.state,
         "requests": lambda row: row.requests,
         "tokens": lambda row: row.tokens,

@@ -59,7 +59,8 @@ def _published(database: Database | None, provider: str) -> tuple[Database, SdkV
 def _key(settings: Settings, database: Database, spec: ClientSpec) -> SecretStr | None:
     if spec.auth.kind == "none":
         return None
-    usable = store.load(database, Custody.load(settings.data_dir, os.environ)).get(spec.provider, ())
+    keys = store.load(database, Custody.load(settings.data_dir, os.environ)).get(spec.provider, ())
+    usable = store.sendable(keys, host_port(spec.base_url) if spec.operator_host else None)
     if not usable:
         raise NoUsableKey(
             f"{spec.provider} has no key to prove it with.", hint=f"Add one: modelscan keys add {spec.provider}"

@@ -1,7 +1,7 @@
 """Keys between the catalogue, the custody and those who use them."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pydantic import SecretStr
@@ -12,7 +12,7 @@ from modelscan.errors import InvalidConfiguration, InvalidIdentifier, InvalidInp
 from modelscan.keys.custody import Custody, describe
 from modelscan.types import ApiKey, Frozen, Identifier
 
-__all__ = ["UsableKey", "add_key", "import_operator_keys", "load"]
+__all__ = ["UsableKey", "add_key", "import_operator_keys", "load", "sendable"]
 
 Origin = Literal["config", "environment", "api"]
 
@@ -26,13 +26,21 @@ class UsableKey(Frozen):
     secret: SecretStr
 
 
-def add_key(database: Database, custody: Custody, provider: str, secret: SecretStr, origin: Origin = "api") -> ApiKey:
+def add_key(
+    database: Database, custody: Custody, provider: str, secret: SecretStr, *, host: str | None = None
+) -> ApiKey:
     """Seal and store a key; one that is there already is returned.
 
-    Raises InvalidIdentifier (the provider), InvalidInput (the key), KeyLimitReached.
+    `host` is the `host:port` that it is for; None: wherever the provider is. Raises InvalidIdentifier (the provider),
+    InvalidInput (the key), KeyLimitReached.
     """
-    key, whole = _described(provider, secret, origin)
-    return table.insert(database, key, custody.seal(whole, key.provider))
+    key, whole = _described(provider, secret, "api")
+    return table.insert(database, key.model_copy(update={"host": host}), custody.seal(whole, key.provider))
+
+
+def sendable(keys: Iterable[UsableKey], host: str | None) -> tuple[UsableKey, ...]:
+    """Those that may be sent to the server at `host:port`: none that was given for another one."""
+    return tuple(usable for usable in keys if usable.key.host in (None, host))
 
 
 def import_operator_keys(

@@ -163,7 +163,8 @@ def host_port(url: str) -> str:
     """`host:port` of a URL, the form in which `open_client` is allowed one private server and no other."""
     parsed = httpx2.URL(url)
     port = parsed.port or {"http": 80, "https": 443}[parsed.scheme]
-    return f"[{parsed.host}]:{port}" if ":" in parsed.host else f"{parsed.host}:{port}"
+    host = parsed.raw_host.decode()  # as it is connected to
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def origin_of(url: str) -> str:

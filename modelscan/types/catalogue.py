@@ -52,6 +52,8 @@ class ApiKey(Frozen):
     prefix: str
     """The first characters, for recognition; at most a quarter of the key."""
     sha256: str
+    host: str | None = None
+    """`host:port` of the server that it was given for, and is sent to alone; None: wherever the provider is."""
     origin: Literal["config", "environment", "api"]
     state: Literal["active", "disabled"] = "active"
     created_at: AwareDatetime

@@ -54,9 +54,9 @@ def test_adding_what_is_there_changes_nothing(service: Service, demo: dict[str, 
 
 
 def test_a_server_of_ones_own_is_added_by_its_address(service: Service, upstream: str) -> None:
-    added = service.add("local/small", "--base-url", upstream, "--api-key", KEY)
+    added = service.add("mine/small", "--base-url", upstream, "--api-key", KEY)
     assert (added["level"], added["error"]) == ("live", None)
-    assert service.chat("local/small").status_code == 200
+    assert service.chat("mine/small").status_code == 200
 
 
 def test_a_known_provider_without_a_key_is_probed_and_with_one_is_live(service: Service) -> None:

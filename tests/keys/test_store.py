@@ -108,3 +108,24 @@ def test_a_key_that_was_added_by_hand_stays_one_where_the_environment_has_it_too
     store.add_key(database, CUSTODY, "acme", SecretStr("sk-mine"))
     imported(database, {"ACME_KEY": "sk-mine"})
     assert imported(database, {}) == [("api", "active")]
+
+
+def test_a_key_for_one_server_is_sent_to_no_other(database: Database) -> None:
+    store.add_key(database, CUSTODY, "local", SecretStr("sk-first"), host="127.0.0.1:9001")
+    store.add_key(database, CUSTODY, "local", SecretStr("sk-second"), host="127.0.0.1:9002")
+    store.add_key(database, CUSTODY, "local", SecretStr("sk-any"))
+    keys = store.load(database, CUSTODY)["local"]
+
+    def sent_to(host: str | None) -> set[str]:
+        return {usable.secret.get_secret_value() for usable in store.sendable(keys, host)}
+
+    assert sent_to("127.0.0.1:9001") == {"sk-first", "sk-any"}
+    assert sent_to("127.0.0.1:9002") == {"sk-second", "sk-any"}
+    assert sent_to(None) == {"sk-any"}
+
+
+def test_a_key_given_again_for_another_server_is_that_servers(database: Database) -> None:
+    store.add_key(database, CUSTODY, "local", SecretStr("sk-one"), host="127.0.0.1:9001")
+    store.add_key(database, CUSTODY, "local", SecretStr("sk-one"), host="127.0.0.1:9002")
+    (usable,) = store.load(database, CUSTODY)["local"]
+    assert usable.key.host == "127.0.0.1:9002"

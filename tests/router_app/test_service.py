@@ -4,6 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from modelscan.keys import store
 from modelscan.keys.custody import Custody
 from modelscan.reference import create_reference
 from modelscan.settings import Settings
-from modelscan.types import Auth
+from modelscan.types import Auth, ClientSpec
 from router_app import service as module
 from router_app.gate import Gate
 from router_app.service import Service
@@ -209,3 +210,23 @@ def test_the_router_imports_nothing_that_is_for_flows(tmp_path: Path) -> None:
     )
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert not {"prefect", "fastapi", "openai", "sqlalchemy"} & set(json.loads(loaded.stdout))
+
+
+def test_a_key_of_a_server_that_was_replaced_is_not_sent_to_the_new_one(settings: Settings) -> None:
+    async def story() -> None:
+        peers = {name: create_reference(models=("echo",), key=f"sk-{name}-0123456789") for name in ("old", "new")}
+        origins: dict[str, str] = {}
+
+        def old_one(found: Mapping[str, str]) -> list[ClientSpec]:
+            origins.update(found)
+            return [a_spec(f"{found['old']}/v1", "local", auth=WITH_KEY)]
+
+        async with routed(settings, peers=peers, specs=old_one) as router:
+            for name in ("old", "new"):
+                await router.service.add_key("local", SecretStr(f"sk-{name}-0123456789"), f"{origins[name]}/v1")
+            assert [(await router.chat("local/echo")).status_code for _ in range(4)] == [200] * 4
+            publish(settings, a_spec(f"{origins['new']}/v1", "local", auth=WITH_KEY))
+            await router.admin("POST", "/reload")
+            assert [(await router.chat("local/echo")).status_code for _ in range(4)] == [200] * 4
+
+    asyncio.run(story())

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from modelscan.catalog import discoveries
 from modelscan.codegen.render import render_client, render_test
 from modelscan.errors import DiscoveryFailed
 from modelscan.reference import serve
@@ -39,6 +40,13 @@ def test_what_says_the_same_leaves_the_file_and_the_version_alone(run: Run) -> N
 def test_what_says_something_else_is_a_new_version(run: Run) -> None:
     first = published(run, a_spec())
     assert published(run, a_spec(name="Other")).version == first.version + 1
+
+
+def test_a_server_that_another_one_replaces_is_named(run: Run) -> None:
+    published(run, a_spec(base_url="http://127.0.0.1:9001/v1"))
+    published(run, a_spec(base_url="http://127.0.0.1:9002/v1"))
+    told = [step.detail for step in discoveries.get(run.bench.database, "d1").steps]
+    assert told == ["acme.py, version 1", "acme.py, version 2, in place of http://127.0.0.1:9001/v1"]
 
 
 def test_a_file_that_was_tampered_with_is_written_anew(run: Run) -> None:

@@ -44,6 +44,7 @@ CREATE TABLE api_keys (
     provider VARCHAR NOT NULL REFERENCES providers (id),
     prefix VARCHAR NOT NULL,
     sha256 VARCHAR NOT NULL,
+    host VARCHAR,
     origin VARCHAR NOT NULL CHECK (origin IN ('config', 'environment', 'api')),
     state VARCHAR NOT NULL CHECK (state IN ('active', 'disabled')),
     created_at TIMESTAMPTZ NOT NULL,
