@@ -31,13 +31,16 @@ async def discover_provider(identifier: str, base_url: str | None = None, refres
     """
     async with opened(identifier, base_url, refresh) as run:
         evidence, request = await _gather(run)
-        await remember(run, evidence)
-        proved = await repair(
-            partial(synthesise, run, evidence),
-            partial(generate, run, evidence),
-            partial(validate, run, request),
-            on_attempt=run.record_attempt,
-        )
+        remembering = asyncio.create_task(remember(run, evidence))
+        try:
+            proved = await repair(
+                partial(synthesise, run, evidence),
+                partial(generate, run, evidence),
+                partial(validate, run, request),
+                on_attempt=run.telling.attempt,
+            )
+        finally:
+            await remembering
         version = await publish(run, proved)
         generation = await reload(run, version)
         level = proved.report.level

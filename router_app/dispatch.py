@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -128,8 +129,8 @@ class Dispatcher:
             message=f"The discovery of {discovery.identifier} was interrupted: {why}.",
             hint=f"Ask again: modelscan add {discovery.identifier}",
         )
-        changes = {"state": DiscoveryState.FAILED, "error": error, "ended_at": utc_now()}
-        await asyncio.to_thread(lambda: discoveries.update(self._database, discovery.id, **changes))
+        failed = partial(discoveries.update, state=DiscoveryState.FAILED, error=error, ended_at=utc_now())
+        await asyncio.to_thread(failed, self._database, discovery.id)
 
     async def _unfinished(self) -> tuple[Discovery, ...]:
         return await asyncio.to_thread(discoveries.unfinished, self._database)

@@ -9,6 +9,7 @@ import httpx2
 from starlette.types import ASGIApp
 
 from modelscan.settings import Settings
+from modelscan.sources.http import tls
 from modelscan.types import Identifier
 from router_app.app import create_app
 from router_app.companions import Companions
@@ -31,7 +32,7 @@ async def running(
 
     `url` is where it listens already: the processes beside it are told, and call back.
     """
-    async with httpx2.AsyncClient(timeout=10.0, trust_env=False) as http:
+    async with httpx2.AsyncClient(timeout=10.0, verify=tls(), trust_env=False) as http:
         service = Service(settings, environ, gate=gate, notify=lambda: dispatcher.enqueue())
         companions = Companions(settings, environ, service.parts, http, tell=tell)
         dispatcher = Dispatcher(

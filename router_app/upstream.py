@@ -9,7 +9,7 @@ import httpx2
 
 from modelscan import __version__
 from modelscan.errors import UpstreamFailed
-from modelscan.sources.http import GuardedBackend
+from modelscan.sources.http import GuardedBackend, tls
 
 __all__ = ["LibraryUpstream", "Upstream", "UpstreamAnswer"]
 
@@ -52,9 +52,9 @@ class LibraryUpstream:
     """httpx2 with a pool of its own; `allowed_private`, which hosts may be private, is read at each connect."""
 
     def __init__(self, allowed_private: Collection[str]) -> None:
-        transport = httpx2.AsyncHTTPTransport(trust_env=False)
+        transport = httpx2.AsyncHTTPTransport(verify=tls(), trust_env=False)
         transport._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=httpx2.create_ssl_context(),
+            ssl_context=tls(),
             max_connections=None,
             max_keepalive_connections=256,
             keepalive_expiry=30.0,

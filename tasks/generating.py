@@ -17,7 +17,7 @@ __all__ = ["generate"]
 @task(name="generate", task_run_name="generate", cache_policy=NO_CACHE, persist_result=False)
 async def generate(run: Run, evidence: Evidence, spec: ClientSpec) -> tuple[str, str]:
     """(client, test): the test is written from the specification before the client exists."""
-    async with run.step("generate") as step:
+    with run.step("generate") as step:
         cited = [record for record in evidence.records if record.id in spec.evidence.values()]
         test = await asyncio.to_thread(render_test, spec)
         client = await asyncio.to_thread(render_client, spec, cited)

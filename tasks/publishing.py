@@ -13,6 +13,7 @@ from modelscan.clients.loader import load
 from modelscan.clients.registry import Served
 from modelscan.codegen.publish import publish_files
 from modelscan.errors import DiscoveryFailed, GenerationRefused
+from modelscan.sources.http import tls
 from modelscan.types import SdkVersion
 from modelscan.validation.repair import Repaired
 from tasks.run import Run
@@ -30,7 +31,7 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
 
     A specification that says what the served one says leaves its files alone: regenerating gives no difference.
     """
-    async with run.step("publish") as step:
+    with run.step("publish") as step:
         before = await run.catalogue(_served, run, proved.spec.provider)
         same = before if before and before.version.digest == proved.spec.digest else None
         if same:
@@ -68,13 +69,13 @@ def _written(run: Run, proved: Repaired) -> tuple[str, str]:
 @task(name="reload", task_run_name="reload", cache_policy=NO_CACHE, persist_result=False)
 async def reload(run: Run, version: SdkVersion) -> int | None:
     """The generation in which a running router says that it serves this very file; None where none is running."""
-    async with run.step("reload") as step:
+    with run.step("reload") as step:
         url, token = run.bench.told("router.url"), run.bench.admin_token
         if not url or not token:
             step.detail = "no router is running; it will serve this at its next start"
             return None
         try:
-            async with httpx2.AsyncClient(timeout=_SECONDS, trust_env=False) as http:
+            async with httpx2.AsyncClient(timeout=_SECONDS, verify=tls(), trust_env=False) as http:
                 answer = await _asked_to_reload(http, url, token)
         except httpx2.TransportError as error:
             step.detail = f"the router at {url} does not answer ({error}); it will serve this at its next start"

@@ -2,10 +2,10 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 import httpx2
 from prefect import runtime
@@ -16,15 +16,16 @@ from modelscan.keys import store
 from modelscan.sources.http import host_port, open_client
 from modelscan.sources.source import SourceRequest, is_base_url
 from modelscan.types import (
-    Attempt,
     Discovery,
     DiscoveryError,
     DiscoveryState,
+    DiscoveryStep,
     Identifier,
     SourceGap,
     utc_now,
 )
 from tasks.bench import Bench, the_bench
+from tasks.telling import Telling
 
 __all__ = ["Run", "Step", "opened"]
 
@@ -36,7 +37,7 @@ T = TypeVar("T")
 class Step:
     """How a step is told at its end: `state` done or cached, and a few words."""
 
-    state: str = "done"
+    state: Literal["done", "cached", "failed"] = "done"
     detail: str = ""
 
 
@@ -46,23 +47,27 @@ class Run:
 
     bench: Bench
     discovery: Discovery
+    telling: Telling
     identifier: Identifier
     http: httpx2.AsyncClient
     asking: asyncio.Semaphore
     """Lets `discovery.parallel_batch` sources be asked at once."""
 
-    @asynccontextmanager
-    async def step(self, name: str, detail: str = "") -> AsyncIterator[Step]:
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
         """Record a step in the catalogue, where the command line and the API follow it."""
-        seq = await self.catalogue(discoveries.start_step, self.discovery.id, name, detail)
+        begun = DiscoveryStep(seq=self.telling.number(), name=name, state="running", started_at=utc_now())
+        self.telling.step(begun)
         step = Step()
         try:
             yield step
         except BaseException as error:
             words = error.message if isinstance(error, ModelScanError) else type(error).__name__
-            await self.catalogue(discoveries.end_step, self.discovery.id, seq, "failed", words)
+            step.state, step.detail = "failed", words
             raise
-        await self.catalogue(discoveries.end_step, self.discovery.id, seq, step.state, step.detail)
+        finally:
+            ended = {"state": step.state, "detail": step.detail, "ended_at": utc_now()}
+            self.telling.step(begun.model_copy(update=ended))
 
     async def catalogue(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call a function of the catalogue, in a thread: it may have to wait for the file."""
@@ -83,14 +88,10 @@ class Run:
             key=min(usable, key=lambda one: one.key.score).secret if usable else None,
         )
 
-    async def record_attempt(self, attempt: Attempt) -> None:
-        """One more loop of proposal and validation."""
-        await self.catalogue(discoveries.add_attempt, self.discovery.id, attempt)
-
     async def succeeded(self, gaps: Sequence[SourceGap], **result: Any) -> Discovery:
         """The end of the story."""
-        changes = {"state": DiscoveryState.SUCCEEDED, "gaps": tuple(gaps), "ended_at": utc_now(), **result}
-        return await self.catalogue(discoveries.update, self.discovery.id, **changes)
+        self.telling.change(state=DiscoveryState.SUCCEEDED, gaps=tuple(gaps), ended_at=utc_now(), **result)
+        return await self.telling.written()
 
 
 @asynccontextmanager
@@ -98,14 +99,17 @@ async def opened(identifier: str, base_url: str | None, refresh: bool) -> AsyncI
     """Find the row that asked for this run (by the tag of its flow run), or make one; record how the run fails."""
     bench = await asyncio.to_thread(the_bench)
     discovery = await asyncio.to_thread(_row, bench, identifier, base_url, refresh)
+    telling = Telling(bench.database, discovery)
     try:
         parsed = Identifier.parse(identifier)
         async with open_client(
             allowed_private=_allowed(bench, discovery), timeout=bench.settings.discovery.timeout_seconds
         ) as http:
-            yield Run(bench, discovery, parsed, http, asyncio.Semaphore(bench.settings.discovery.parallel_batch))
+            asking = asyncio.Semaphore(bench.settings.discovery.parallel_batch)
+            yield Run(bench, discovery, telling, parsed, http, asking)
     except BaseException as error:
-        await asyncio.shield(asyncio.to_thread(_failed, bench, discovery, error))
+        telling.change(state=DiscoveryState.FAILED, error=_told(discovery, error), ended_at=utc_now())
+        await telling.written()
         raise
 
 
@@ -129,12 +133,6 @@ def _allowed(bench: Bench, discovery: Discovery) -> set[str]:
     """The private addresses of this run: those of the settings, the operator's own server, our reference provider."""
     named = [url for url in (discovery.base_url, bench.told("reference.url")) if url and is_base_url(url)]
     return {*bench.settings.discovery.allowed_private_hosts, *(host_port(url) for url in named)}
-
-
-def _failed(bench: Bench, discovery: Discovery, error: BaseException) -> None:
-    discoveries.update(
-        bench.database, discovery.id, state=DiscoveryState.FAILED, error=_told(discovery, error), ended_at=utc_now()
-    )
 
 
 def _told(discovery: Discovery, error: BaseException) -> DiscoveryError:

@@ -43,13 +43,14 @@ async def scrape_source(run: Run, request: SourceRequest, name: str) -> Scrape:
 )
 async def scrape_task(run: Run, request: SourceRequest, name: str) -> State[Scrape]:
     """The state is called Cached where the answer is the catalogue's, and is tried again after a transport fault."""
-    async with run.asking, run.step(f"scrape {name}") as step:
-        saved = None if run.discovery.refresh else run.bench.saved
-        found = await scrape(source_named(name), request, saved)
-        if (fault := _transport_fault(found)) and _may_try_again():
-            raise SourceUnavailable(fault)
-        step.detail = found.said
-        step.state = "cached" if found.cached else "done"
+    async with run.asking:
+        with run.step(f"scrape {name}") as step:
+            saved = None if run.discovery.refresh else run.bench.saved
+            found = await scrape(source_named(name), request, saved)
+            if (fault := _transport_fault(found)) and _may_try_again():
+                raise SourceUnavailable(fault)
+            step.detail = found.said
+            step.state = "cached" if found.cached else "done"
     return Completed(name="Cached" if found.cached else "Completed", message=found.said, data=found)
 
 
@@ -67,5 +68,4 @@ def _may_try_again() -> bool:
 
 async def remember(run: Run, evidence: Evidence) -> None:
     """Store what the sources said, and the facts in it."""
-    await run.catalogue(records.save, evidence.records)
-    await run.catalogue(records.save_facts, facts_of(evidence))
+    await run.catalogue(records.save, evidence.records, facts_of(evidence))

@@ -16,7 +16,7 @@ __all__ = ["synthesise"]
 @task(name="synthesise", task_run_name="synthesise", cache_policy=NO_CACHE, persist_result=False)
 async def synthesise(run: Run, evidence: Evidence, attempts: Sequence[Attempt]) -> tuple[ClientSpec, str] | None:
     """The best hypothesis that was not tried yet, by rules."""
-    async with run.step("synthesise") as step:
+    with run.step("synthesise") as step:
         proposal = propose(evidence, attempts)
         step.detail = proposal.words if proposal else "nothing new to propose"
         return proposal

@@ -14,7 +14,7 @@ __all__ = ["validate"]
 @task(name="validate", task_run_name="validate", cache_policy=NO_CACHE, persist_result=False)
 async def validate(run: Run, request: SourceRequest, spec: ClientSpec, client: str, test: str) -> ValidationReport:
     """Static, contract, probe, live: the report says which level was reached, and why not a higher one."""
-    async with run.step("validate") as step:
+    with run.step("validate") as step:
         report = await climb(spec, client, test, sandbox=run.bench.sandbox, key=request.key, http=run.http, reach=True)
         step.detail = f"{report.level}: {_counts(report)}"
         if report.failed:

@@ -1,14 +1,15 @@
 """Runs: each discovery, its steps as they happen, and how it ended."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.rows import json_text, rows, storable
 from modelscan.errors import DiscoveryNotFound
-from modelscan.types import Attempt, Discovery, DiscoveryStep, utc_now
+from modelscan.types import Discovery, DiscoveryStep
 
-__all__ = ["add_attempt", "create", "end_step", "get", "recent", "start_step", "unfinished", "update"]
+__all__ = ["create", "get", "recent", "unfinished", "update"]
 
 
 def create(database: Database, discovery: Discovery) -> None:
@@ -40,38 +41,29 @@ def unfinished(database: Database) -> tuple[Discovery, ...]:
         return _told(connection, sql, [])
 
 
-def update(database: Database, discovery_id: str, **changes: Any) -> Discovery:
-    """Change fields of a run (not its steps) and return it; raises DiscoveryNotFound, ValueError for a bad value."""
+def update(database: Database, discovery_id: str, steps: Sequence[DiscoveryStep] = (), **changes: Any) -> Discovery:
+    """Store steps as they are now and change fields of the run, in one transaction; returns the run.
+
+    Raises DiscoveryNotFound, ValueError for a bad value.
+    """
     with database.write() as connection:
         run = _get(connection, discovery_id)
-        changed = Discovery.model_validate({**dict(run), **changes})
-        _store(connection, changed)
-        return changed
-
-
-def add_attempt(database: Database, discovery_id: str, attempt: Attempt) -> None:
-    """Record one loop of proposal and validation; raises DiscoveryNotFound."""
-    with database.write() as connection:
-        run = _get(connection, discovery_id)
-        _store(connection, run.model_copy(update={"attempts": (*run.attempts, attempt)}))
-
-
-def start_step(database: Database, discovery_id: str, name: str, detail: str = "") -> int:
-    """Record that a step began; returns its number, for `end_step`. Raises DiscoveryNotFound."""
-    with database.write() as connection:
-        seq = len(_get(connection, discovery_id).steps) + 1
-        connection.execute(
-            "INSERT INTO discovery_steps VALUES (?, ?, ?, 'running', ?, ?, NULL)",
-            [discovery_id, seq, storable(name), storable(detail), utc_now()],
-        )
-        return seq
-
-
-def end_step(database: Database, discovery_id: str, seq: int, state: str, detail: str = "") -> None:
-    """Record how a step ended: `done`, `cached` or `failed`."""
-    sql = "UPDATE discovery_steps SET state = ?, detail = ?, ended_at = ? WHERE discovery = ? AND seq = ?"
-    with database.write() as connection:
-        connection.execute(sql, [state, storable(detail), utc_now(), discovery_id, seq])
+        if changes:
+            _store(connection, Discovery.model_validate({**dict(run), **changes}))
+        for step in steps:
+            connection.execute(
+                "INSERT OR REPLACE INTO discovery_steps VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    discovery_id,
+                    step.seq,
+                    storable(step.name),
+                    step.state,
+                    storable(step.detail),
+                    step.started_at,
+                    step.ended_at,
+                ],
+            )
+        return _get(connection, discovery_id)
 
 
 def _get(connection: Connection, discovery_id: str) -> Discovery:

@@ -3,7 +3,9 @@
 import ipaddress
 import json
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import anyio
@@ -14,7 +16,7 @@ from modelscan import __version__
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.types import Frozen
 
-__all__ = ["Answer", "GuardedBackend", "ask", "host_port", "is_public", "open_client", "origin_of"]
+__all__ = ["Answer", "GuardedBackend", "ask", "host_port", "is_public", "open_client", "origin_of", "tls"]
 
 _MAX_BYTES = 64 * 2**20
 _MAX_SECONDS = 60.0
@@ -108,11 +110,17 @@ def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
     return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
 
 
+@cache
+def tls() -> ssl.SSLContext:
+    """Certificates are checked; to read the trusted ones takes 25 ms, so it is done once."""
+    return httpx2.create_ssl_context()
+
+
 def open_client(*, allowed_private: Collection[str] = (), timeout: float = 10.0) -> httpx2.AsyncClient:
     """A client for sources and probes. `allowed_private`: hosts or host:ports. `timeout` in seconds a request."""
-    transport = httpx2.AsyncHTTPTransport(trust_env=False)
+    transport = httpx2.AsyncHTTPTransport(verify=tls(), trust_env=False)
     transport._pool = httpcore2.AsyncConnectionPool(
-        ssl_context=httpx2.create_ssl_context(),
+        ssl_context=tls(),
         max_connections=20,
         network_backend=GuardedBackend(allowed_private),
     )

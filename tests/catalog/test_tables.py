@@ -16,6 +16,7 @@ from modelscan.types import (
     Attempt,
     Discovery,
     DiscoveryState,
+    DiscoveryStep,
     Fact,
     Level,
     Model,
@@ -97,9 +98,9 @@ def test_the_latest_record_is_young_and_no_snapshot_where_that_is_asked(database
 def test_facts_are_kept_once(database: Database) -> None:
     records.save(database, [record()])
     fact = Fact(subject="acme/small", field="price.input_mtok", value="0.5", record=record().id, confidence=0.9)
-    records.save_facts(database, [fact, fact])
-    records.save_facts(database, [fact])
-    records.save_facts(database, [])
+    records.save(database, [], [fact, fact])
+    records.save(database, [], [fact])
+    records.save(database, [], [])
     assert records.facts_of(database, "acme") == (fact,)
     assert records.facts_of(database, "acme/small") == (fact,)
     assert records.facts_of(database, "acm") == ()
@@ -107,16 +108,14 @@ def test_facts_are_kept_once(database: Database) -> None:
 
 def test_a_discovery_is_followed_step_by_step(database: Database) -> None:
     discoveries.create(database, Discovery(id="d", identifier="acme/small", created_at=utc_now()))
-    first = discoveries.start_step(database, "d", "scrape models.dev")
-    second = discoveries.start_step(database, "d", "validate", "7 cases")
-    discoveries.end_step(database, "d", first, "cached", "record 1")
+    first = DiscoveryStep(seq=1, name="scrape models.dev", state="running", started_at=utc_now())
+    second = DiscoveryStep(seq=2, name="validate", state="running", detail="7 cases", started_at=utc_now())
+    assert discoveries.update(database, "d", [first]).steps == (first,)
+    ended = first.model_copy(update={"state": "cached", "detail": "record \ud800", "ended_at": utc_now()})
     attempt = Attempt(number=1, proposal="p", spec_digest="x", report=report())
-    discoveries.add_attempt(database, "d", attempt)
-    run = discoveries.get(database, "d")
-    assert [(step.seq, step.state, step.detail) for step in run.steps] == [
-        (first, "cached", "record 1"),
-        (second, "running", "7 cases"),
-    ]
+    run = discoveries.update(database, "d", [second, ended], attempts=(attempt,))
+    assert run == discoveries.get(database, "d")
+    assert run.steps == (ended.model_copy(update={"detail": "record \ufffd"}), second)
     assert run.attempts == (attempt,)
 
 

@@ -96,9 +96,12 @@ class Service:
 
     def api(self, method: str, path: str, **more: Any) -> httpx2.Response:
         """One call of the admin API, with the token that the service made."""
-        token = (self.home / "data" / "admin.token").read_text().strip()
-        headers = {"authorization": f"Bearer {token}"}
-        return httpx2.request(method, self.url + path, headers=headers, timeout=150, **more)
+        return httpx2.request(method, self.url + path, headers=self.admin, timeout=150, **more)
+
+    @property
+    def admin(self) -> dict[str, str]:
+        """The header that opens the admin API."""
+        return {"authorization": f"Bearer {(self.home / 'data' / 'admin.token').read_text().strip()}"}
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`modelscan …` in the service's folder, as a person would type it."""

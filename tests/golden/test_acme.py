@@ -60,7 +60,7 @@ def server() -> Iterator[tuple[str, str]]:
         process.terminate()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def client(server: tuple[str, str]) -> Iterator[openai.OpenAI]:
     """The generated client, pointed at the server."""
     with _connect(server[0], server[1]) as connected:

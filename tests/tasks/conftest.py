@@ -16,6 +16,7 @@ from modelscan.types import Discovery, Identifier, utc_now
 from modelscan.validation.sandbox import Sandbox
 from tasks.bench import Bench
 from tasks.run import Run
+from tasks.telling import Telling
 
 
 @pytest.fixture
@@ -33,4 +34,11 @@ def run(bench: Bench) -> Run:
     """A run of acme/small that has begun."""
     discovery = Discovery(id="d1", identifier="acme/small", created_at=utc_now())
     discoveries.create(bench.database, discovery)
-    return Run(bench, discovery, Identifier.parse("acme/small"), open_client(), asyncio.Semaphore(5))
+    return Run(
+        bench,
+        discovery,
+        Telling(bench.database, discovery),
+        Identifier.parse("acme/small"),
+        open_client(),
+        asyncio.Semaphore(5),
+    )

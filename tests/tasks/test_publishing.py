@@ -26,7 +26,12 @@ def proved(spec: ClientSpec) -> Repaired:
 
 
 def published(run: Run, spec: ClientSpec) -> SdkVersion:
-    return asyncio.run(publish.fn(run, proved(spec)))
+    async def story() -> SdkVersion:
+        version = await publish.fn(run, proved(spec))
+        await run.telling.written()
+        return version
+
+    return asyncio.run(story())
 
 
 def test_what_says_the_same_leaves_the_file_and_the_version_alone(run: Run) -> None:

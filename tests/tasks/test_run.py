@@ -36,14 +36,13 @@ def asked(bench: Bench) -> Discovery:
 
 def test_a_step_is_told_with_its_end(run: Run) -> None:
     async def story() -> None:
-        async with run.step("scrape models.dev") as step:
+        with run.step("scrape models.dev") as step:
             step.detail, step.state = "12 models", "cached"
-        with pytest.raises(NotEnoughEvidence):
-            async with run.step("synthesise"):
-                raise NotEnoughEvidence("Nobody says.")
-        with pytest.raises(RuntimeError):
-            async with run.step("generate"):
-                raise RuntimeError("sk-canary stays out of the catalogue")
+        with pytest.raises(NotEnoughEvidence), run.step("synthesise"):
+            raise NotEnoughEvidence("Nobody says.")
+        with pytest.raises(RuntimeError), run.step("generate"):
+            raise RuntimeError("sk-canary stays out of the catalogue")
+        await run.telling.written()
 
     asyncio.run(story())
     steps = discoveries.get(run.bench.database, "d1").steps
