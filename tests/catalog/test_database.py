@@ -4,7 +4,9 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any, cast
 
+import duckdb
 import pytest
 
 from modelscan.catalog import records
@@ -130,3 +132,60 @@ def test_a_file_that_is_empty_of_tables_is_brought_up_to_date(tmp_path: Path) ->
     with database.write() as connection:
         connection.execute("SELECT 1")
     assert migrate(database) == tuple(shipped_migrations())
+
+
+SHELL = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('CREATE OR REPLACE TABLE mine (id INTEGER)')"
+
+
+def test_between_two_uses_the_file_is_free_for_a_persons_own_shell(database: Database) -> None:
+    for _ in range(3):
+        migrate(database)
+        subprocess.run([sys.executable, "-c", SHELL, str(database.path)], check=True, timeout=60)
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM mine").fetchall() == [(0,)]
+
+
+def test_readers_of_one_process_read_side_by_side(database: Database) -> None:
+    with database.read() as one, Database(database.path).read() as other:
+        assert one.execute("SELECT 1").fetchall() == other.execute("SELECT 1").fetchall()
+        with pytest.raises(duckdb.InvalidInputException, match="read-only"):
+            one.execute("CREATE TABLE x (id INTEGER)")
+    with database.write() as connection:
+        connection.execute("CREATE TABLE x (id INTEGER)")
+
+
+class Stuck:
+    """A DuckDB that fails at one statement."""
+
+    def __init__(self, statement: str) -> None:
+        self._real, self._statement = duckdb.connect(), statement
+
+    def cursor(self) -> object:
+        return Stuck(self._statement) if self._statement == "USE" else self._real.cursor()
+
+    def execute(self, sql: str) -> None:
+        if sql.startswith(self._statement):
+            raise duckdb.IOException("No space left on device")
+        self._real.execute(sql)
+
+    def close(self) -> None:
+        self._real.close()
+
+
+@pytest.mark.parametrize("statement", ["ATTACH", "USE"])
+def test_an_engine_that_cannot_begin_says_so_and_is_used_again(database: Database, statement: str) -> None:
+    engine = database._engine
+    engine._engine = cast("Any", Stuck(statement))
+    with pytest.raises(CatalogError, match="No space left"), database.read():
+        raise AssertionError("not reached")
+    assert engine._users == 0
+    engine._engine = None
+    assert migrate(database) == ()
+
+
+def test_an_engine_that_cannot_let_go_is_replaced(database: Database) -> None:
+    database._engine._engine = cast("Any", Stuck("DETACH"))
+    with database.write() as connection:
+        connection.execute("CREATE TABLE kept (id INTEGER)")
+    with database.read() as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchall() == [(0,)]
