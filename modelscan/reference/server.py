@@ -15,7 +15,8 @@ __all__ = ["listen", "make_server", "serve", "serve_in_thread"]
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     """A bound, listening socket."""
-    listening = socket.socket()
+    # Named TCP, for asyncio sends at once (TCP_NODELAY) only where it is told so: else 40 ms are lost on each answer.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind((host, port))
     listening.listen(128)
@@ -38,7 +39,7 @@ async def serve(app: ASGIApp) -> AsyncIterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True  # without waiting for connections that are kept alive
             with suppress(asyncio.CancelledError):
                 await task
 
@@ -53,5 +54,5 @@ def serve_in_thread(app: ASGIApp) -> Iterator[str]:
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = True
+            server.should_exit = server.force_exit = True
             thread.join()
