@@ -10,10 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ def main() -> None:
         with running(home, **env) as service:
             service.wait_until_warm()
             discoveries(service, f"{origin}/v1", asked.discoveries)
-            asyncio.run(reload_under_load(service, f"{origin}/v1", asked.requests))
+            reload_under_load(service, f"{origin}/v1", asked.requests)
 
 
 def row(what: str, values: Iterable[float], unit: float = 1.0) -> None:
@@ -109,7 +111,7 @@ class Load:
     """What a constant load saw."""
 
     wanted: int
-    statuses: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    statuses: Counter[int] = field(default_factory=Counter)
     broken: int = 0
     generations: set[str] = field(default_factory=set)
 
@@ -130,21 +132,30 @@ class Load:
             self.generations.add(answer.headers["x-modelscan-generation"])
 
 
-async def reload_under_load(service: Service, base_url: str, requests: int) -> None:
+def called(url: str, requests: int) -> Load:
+    """A constant load until so many requests are answered; runs in a process of its own."""
+
+    async def callers(load: Load) -> None:
+        async with httpx2.AsyncClient(timeout=30) as client:
+            await asyncio.gather(*(load.caller(client, url) for _ in range(CALLERS)))
+
+    load = Load(requests)
+    asyncio.run(callers(load))
+    return load
+
+
+def reload_under_load(service: Service, base_url: str, requests: int) -> None:
     """Publish and reload again and again while callers keep asking; a failed request is anything but a 200."""
-    admin = httpx2.Client(timeout=30)
-    row("reload at rest, ms", [timed_reload(service, admin) for _ in range(20)], 1000)
-    load, reloads = Load(requests), list[float]()
-    async with httpx2.AsyncClient(timeout=30, limits=httpx2.Limits(max_connections=None)) as client:
-        started = time.monotonic()
-        callers = [asyncio.create_task(load.caller(client, service.url)) for _ in range(CALLERS)]
-        while load.done < requests:
+    with httpx2.Client(timeout=30) as admin, ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        row("reload at rest, ms", [timed_reload(service, admin) for _ in range(20)], 1000)
+        started, reloads = time.monotonic(), list[float]()
+        calling = pool.submit(called, service.url, requests)
+        while not calling.done():
             body = {"identifier": f"load{len(reloads)}/echo", "base_url": base_url, "api_key": KEY}
-            added = await asyncio.to_thread(service.api, "POST", "/api/providers/add?wait=60", json=body)
+            added = service.api("POST", "/api/providers/add?wait=60", json=body)
             assert added.json()["state"] == "succeeded", added.text
-            reloads.append(await asyncio.to_thread(timed_reload, service, admin))
-        await asyncio.gather(*callers)
-        seconds = time.monotonic() - started
+            reloads.append(timed_reload(service, admin))
+        load, seconds = calling.result(), time.monotonic() - started
     row(f"reload under load of {CALLERS} callers, ms", reloads, 1000)
     failed = load.done - load.statuses[200]
     print(
