@@ -286,3 +286,25 @@ def test_an_api_error_reaches_no_one_without_the_token(settings: Settings) -> No
             assert answer.status_code == 401
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("path", ["/api/discoveries", "/v1/models"])
+def test_a_fault_of_our_own_is_told_in_the_callers_shape(
+    settings: Settings, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        async with routed(settings) as router:
+
+            async def broken(*_: object) -> None:
+                raise LookupError("a bug with sk-canary")
+
+            monkeypatch.setattr(router.service.discoveries, "recent", broken)
+            monkeypatch.setattr(router.service.serving, "registry", broken)
+            headers = {"authorization": f"Bearer {TOKEN}"}
+            answer = await router.http.get(path, headers=headers)
+            told = answer.json()
+            assert (answer.status_code, told.get("error", told)["code"]) == (500, "error")
+            assert "LookupError" in answer.text
+            assert "canary" not in answer.text
+
+    asyncio.run(story())

@@ -29,8 +29,10 @@ class Prefect:
     runs: dict[str, str] = field(default_factory=dict)
     submitted: list[dict[str, object]] = field(default_factory=list)
     woken: int = 0
+    asked: int = 0
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked += 1
         if not self.reachable:
             raise httpx2.ConnectError("refused")
         path = request.url.path.removeprefix("/api")
@@ -42,6 +44,8 @@ class Prefect:
         state = self.runs.get(path.removeprefix("/flow_runs/"))
         if state is None:
             return httpx2.Response(404)
+        if state == "BROKEN":
+            return httpx2.Response(500)
         return httpx2.Response(200, json={"state_type": state, "state_name": state.title()})
 
     def wake(self) -> None:
@@ -64,10 +68,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def dispatching(
-    database: Database, prefect: Prefect, url: str | None = "http://p/api"
+    database: Database, prefect: Prefect, url: Callable[[], str | None] = lambda: "http://p/api"
 ) -> AsyncIterator[Dispatcher]:
     async with httpx2.AsyncClient(transport=httpx2.MockTransport(prefect)) as http:
-        dispatcher = Dispatcher(database, api_url=lambda: url, http=http, wake=prefect.wake)
+        dispatcher = Dispatcher(database, api_url=url, http=http, wake=prefect.wake)
         task = asyncio.create_task(dispatcher.run())
         yield dispatcher
         task.cancel()
@@ -126,7 +130,7 @@ def test_an_api_that_is_still_starting_is_waited_for(database: Database, missing
         queue(database)
         prefect = Prefect(**{missing: False})  # type: ignore[arg-type]
         async with dispatching(database, prefect):
-            await asyncio.sleep(0.05)
+            await until(lambda: prefect.asked > 2)
             assert state(database) is DiscoveryState.QUEUED
             setattr(prefect, missing, True)
             await until(lambda: prefect.woken == 1)
@@ -137,9 +141,11 @@ def test_an_api_that_is_still_starting_is_waited_for(database: Database, missing
 def test_without_an_address_it_waits(database: Database) -> None:
     async def story() -> None:
         queue(database)
-        async with dispatching(database, prefect := Prefect(), url=None):
-            await asyncio.sleep(0.05)
-        assert prefect.submitted == []
+        looked: list[None] = []
+        async with dispatching(database, prefect := Prefect(), url=lambda: looked.append(None)):
+            await until(lambda: len(looked) > 2)
+        assert prefect.asked == 0
+        assert state(database) is DiscoveryState.QUEUED
 
     asyncio.run(story())
 
@@ -163,10 +169,35 @@ def test_a_run_that_goes_on_is_left_alone(database: Database) -> None:
         queue(database, state=DiscoveryState.RUNNING, flow_run_id="run-1")
         prefect = Prefect(runs={"run-1": "RUNNING"})
         async with dispatching(database, prefect):
-            await asyncio.sleep(0.15)
+            await until(lambda: prefect.asked > 1)
             prefect.reachable = False
-            await asyncio.sleep(0.1)
+            seen = prefect.asked
+            await until(lambda: prefect.asked > seen + 1)
         assert state(database) is DiscoveryState.RUNNING
+
+    asyncio.run(story())
+
+
+def test_a_question_that_is_not_answered_well_is_asked_again(database: Database) -> None:
+    async def story() -> None:
+        queue(database, state=DiscoveryState.RUNNING, flow_run_id="run-1")
+        prefect = Prefect(runs={"run-1": "BROKEN"})
+        async with dispatching(database, prefect):
+            await until(lambda: prefect.asked > 1)
+            assert state(database) is DiscoveryState.RUNNING
+            prefect.runs["run-1"] = "CRASHED"
+            await until(lambda: state(database) is DiscoveryState.FAILED)
+
+    asyncio.run(story())
+
+
+def test_what_another_process_queued_is_found(database: Database) -> None:
+    async def story() -> None:
+        prefect = Prefect()
+        async with dispatching(database, prefect):
+            await until(lambda: prefect.asked == 0)
+            queue(database)
+            await until(lambda: prefect.woken == 1)
 
     asyncio.run(story())
 

@@ -324,3 +324,26 @@ def test_a_swap_under_constant_load_fails_no_request(settings: Settings) -> None
             assert len(router.usage()) == len(answers)
 
     asyncio.run(story())
+
+
+def test_a_registry_that_does_not_come_is_a_503(settings: Settings) -> None:
+    async def story() -> None:
+        waiting = Service(settings, {}, gate=Gate(), notify=lambda: None)
+        waiting.serving._first_seconds = 0.01
+        app = ChatCompletions(waiting.serving)
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
+            answer = await http.post("/v1/chat/completions", json=chat_body("nothing"))
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service-unavailable")
+        await waiting.close()
+
+    asyncio.run(story())
+
+
+def test_a_provider_that_refuses_stream_options_is_not_sent_them(settings: Settings) -> None:
+    async def story() -> None:
+        peer = Scripted([DONE], content_type=b"text/event-stream")
+        async with scripted(peer, settings, quirks={"stream_usage": False}) as router:
+            assert (await router.chat("acme/echo", stream=True)).status_code == 200
+        assert "stream_options" not in json.loads(peer.requests[0][1])
+
+    asyncio.run(story())
