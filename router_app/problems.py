@@ -89,7 +89,7 @@ def answer_for(path: str, error: ModelScanError) -> JSONResponse:
 def invalid_body(error: ValidationError) -> InvalidInput:
     """What is wrong with a body, by field; without the values, which may be a key."""
     wrong = [
-        {"field": ".".join(str(part) for part in one["loc"]), "message": one["msg"]}
+        {"field": ".".join(str(part) for part in one["loc"]), "message": one["msg"].removeprefix("Value error, ")}
         for one in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     said = "; ".join(f"{one['field'] or 'body'}: {one['message']}" for one in wrong)

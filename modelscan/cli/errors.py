@@ -19,7 +19,8 @@ def show_error(error: ModelScanError, *, as_json: bool) -> None:
     for case in _texts(error.fields.get("failed")):
         click.echo(f"  failed: {case}", err=True)
     for title, field in (("Nearest", "nearest"), ("Choices", "choices")):
-        if names := _texts(error.fields.get(field)):
+        names = _texts(error.fields.get(field))
+        if any(name not in f"{error.message} {error.hint}" for name in names):
             click.echo(f"{title}: {', '.join(names)}", err=True)
     if error.hint:
         click.echo(error.hint, err=True)

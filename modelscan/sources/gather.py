@@ -37,7 +37,11 @@ class Scrape(Frozen):
 
 def first_wave(request: SourceRequest) -> tuple[Source, ...]:
     """The sources that can be asked at once."""
-    return tuple(source for source in SOURCES if not source.needs_base_url or request.base_url)
+    return tuple(
+        source
+        for source in SOURCES
+        if (request.base_url or not source.needs_base_url) and (request.operator_named or not source.operator_only)
+    )
 
 
 def second_wave(request: SourceRequest) -> tuple[Source, ...]:

@@ -17,4 +17,4 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     return SourceRecord.of(source="operator", subject=subject, url=request.base_url, payload=payload, trusted=True)
 
 
-OPERATOR = Source(name="operator", fetch=fetch, cached=False)
+OPERATOR = Source(name="operator", fetch=fetch, operator_only=True, cached=False)

@@ -50,11 +50,13 @@ def is_base_url(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Source:
-    """One source. `needs_base_url`: it asks the provider itself, so some other source must say first where that is."""
+    """One source. `needs_base_url`: it asks the provider itself, so some other source must say first where that is.
+    `operator_only`: it has nothing to say but where the operator named a base URL."""
 
     name: str
     fetch: Callable[[SourceRequest], Awaitable[SourceRecord | SourceGap | None]]
     """None where the source has nothing to do with the request."""
     needs_base_url: bool = False
+    operator_only: bool = False
     cached: bool = True
     """Whether an answer is used again for `discovery.cache_days`."""
