@@ -120,7 +120,7 @@ def _listening(settings: Settings) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
     except OSError as error:
         raise InvalidConfiguration(
-            f"{host}:{port} cannot be listened on: {error.strerror}.",
+            f"{host}:{port} cannot be listened on: {os.strerror(error.errno or 0)}.",
             hint="Stop the program that listens there, or set server.port (MODELSCAN_SERVER_PORT); 0 takes a free one.",
         ) from error
 
