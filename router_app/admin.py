@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from modelscan.catalog import keys, providers, usage, versions
-from modelscan.errors import error_from_code
+from modelscan.catalog import keys, providers, records, usage, versions
+from modelscan.errors import ProviderNotFound, error_from_code
+from modelscan.synthesis.dossier import conflicts, known
 from modelscan.types import Discovery, Identifier
 from router_app.bodies import AddKey, AddProvider, Discover, Generate, read_body, wait_seconds
 from router_app.service import Service
@@ -31,6 +32,8 @@ class Admin:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/providers", self.list_providers),
             ("POST", "/providers/add", self.add_provider),
+            ("GET", "/providers/{id}/dossier", self.dossier),
+            ("GET", "/conflicts", self.list_conflicts),
             ("GET", "/keys", self.list_keys),
             ("POST", "/keys/add", self.add_key),
             ("POST", "/discover", self.discover),
@@ -53,6 +56,18 @@ class Admin:
 
     async def list_providers(self, _: Request) -> Response:
         return _rows(await asyncio.to_thread(providers.all_providers, self._database))
+
+    async def dossier(self, request: Request) -> Response:
+        """Every field of the provider and its models, with the claim that counts and those that differ."""
+        provider = request.path_params["id"]
+        claims = await asyncio.to_thread(records.claims, self._database, provider)
+        if not claims:
+            raise ProviderNotFound(f"Nothing is known of {provider!r}.", hint=f"Add it: modelscan add {provider}")
+        return _rows(known(claims))
+
+    async def list_conflicts(self, request: Request) -> Response:
+        asked = request.query_params.get("provider")
+        return _rows(conflicts(await asyncio.to_thread(records.claims, self._database, asked)))
 
     async def list_keys(self, request: Request) -> Response:
         return _rows(await asyncio.to_thread(keys.list_keys, self._database, request.query_params.get("provider")))

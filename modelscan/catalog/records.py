@@ -7,9 +7,9 @@ from typing import Any
 
 from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.rows import json_text, query, rows, storable
-from modelscan.types import Fact, SourceRecord
+from modelscan.types import Claim, Fact, SourceRecord
 
-__all__ = ["facts_of", "get_record", "latest", "save"]
+__all__ = ["claims", "facts_of", "get_record", "latest", "save"]
 
 
 def save(database: Database, records: Iterable[SourceRecord], facts: Iterable[Fact] = ()) -> None:
@@ -56,6 +56,13 @@ def _save_facts(connection: Connection, facts: Iterable[Fact]) -> None:
     values = [{**fact.model_dump(mode="json"), "value": json_text(fact.value)} for fact in facts]
     if values:
         connection.execute(query("save_facts"), {"facts": json_text(values)})
+
+
+def claims(database: Database, provider: str | None = None) -> tuple[Claim, ...]:
+    """What the newest record of each source claims of one provider and its models, or of all."""
+    with database.read() as connection:
+        found = rows(connection, query("claims"), {"provider": provider})
+    return tuple(Claim.model_validate({**row, "value": json.loads(row["value"])}) for row in found)
 
 
 def facts_of(database: Database, subject: str) -> tuple[Fact, ...]:

@@ -18,6 +18,8 @@ COMMANDS = (
     Command("keys", "modelscan.cli.keys:keys", "List the providers' keys, or add one."),
     Command("sdks", "modelscan.cli.lists:sdks", "List the generated clients and their versions."),
     Command("verify", "modelscan.cli.verify:verify", "Run a published client's contract test again."),
+    Command("dossier", "modelscan.cli.dossier:dossier", "Show what is known, and which source says so."),
+    Command("conflicts", "modelscan.cli.dossier:conflicts", "List what the sources disagree on."),
     Command("stats", "modelscan.cli.lists:stats", "Show requests, tokens and latency by provider and model."),
     Command("config", "modelscan.cli.config:config", "Check or show the configuration."),
 )

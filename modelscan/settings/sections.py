@@ -46,6 +46,9 @@ class DiscoverySettings(_Section):
     cache_days: float = Field(default=7.0, ge=0)
     """How long a source's answer is used again."""
     models_dev_url: str = "https://models.dev/api.json"
+    genai_prices_url: str = (
+        "https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json"
+    )
     allowed_private_hosts: tuple[str, ...] = ()
     """Private or loopback hosts that a source (not only the operator) may name."""
     timeout_seconds: float = Field(default=10.0, gt=0)

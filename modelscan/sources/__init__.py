@@ -1,6 +1,7 @@
 """Sources: one module each, and their only registration is the tuple below."""
 
 from modelscan.sources.builtin import BUILTIN
+from modelscan.sources.genai_prices import GENAI_PRICES
 from modelscan.sources.models_dev import MODELS_DEV
 from modelscan.sources.operator import OPERATOR
 from modelscan.sources.provider_itself import PROVIDER
@@ -8,7 +9,7 @@ from modelscan.sources.source import Source, SourceRequest
 
 __all__ = ["SOURCES", "Source", "SourceRequest", "source_named"]
 
-SOURCES: tuple[Source, ...] = (OPERATOR, BUILTIN, MODELS_DEV, PROVIDER)
+SOURCES: tuple[Source, ...] = (OPERATOR, BUILTIN, MODELS_DEV, GENAI_PRICES, PROVIDER)
 
 
 def source_named(name: str) -> Source:

@@ -5,9 +5,10 @@ from functools import cached_property
 
 from pydantic import ValidationError
 
+from modelscan.sources.genai_prices import prices_of
 from modelscan.sources.models_dev import ListedModel, ListedProvider, models_of, read_provider
 from modelscan.sources.provider_itself import Observation, observations_of
-from modelscan.types import Fact, Frozen, Identifier, Model, SourceGap, SourceRecord
+from modelscan.types import Fact, Frozen, Identifier, Model, Price, SourceGap, SourceRecord
 
 __all__ = ["Evidence", "facts_of"]
 
@@ -49,7 +50,7 @@ class Evidence(Frozen):
 
 def facts_of(evidence: Evidence) -> tuple[Fact, ...]:
     """One fact for each value that a record claims of the provider or of a model."""
-    return (*_provider_facts(evidence), *_model_facts(evidence))
+    return (*_provider_facts(evidence), *_model_facts(evidence), *_other_prices(evidence))
 
 
 def _provider_facts(evidence: Evidence) -> Iterable[Fact]:
@@ -61,7 +62,7 @@ def _provider_facts(evidence: Evidence) -> Iterable[Fact]:
     ):
         for name in names:
             if (value := evidence.claim(source, name)) and (record := evidence.record(source)):
-                field = {"api": "base_url", "npm": "protocol"}.get(name, name)
+                field = {"api": "base_url", "npm": "package"}.get(name, name)
                 yield _fact(subject, field, value, record)
     record = evidence.record("provider")
     for seen in evidence.observations:
@@ -80,11 +81,20 @@ def _model_facts(evidence: Evidence) -> Iterable[Fact]:
             yield _fact(subject, field, value, record)
 
 
+def _other_prices(evidence: Evidence) -> Iterable[Fact]:
+    if record := evidence.record("genai-prices"):
+        for model, price in prices_of(record).items():
+            for field, value in _prices(price):
+                yield _fact(f"{evidence.identifier.provider}/{model}", field, value, record)
+
+
+def _prices(price: Price) -> Iterable[tuple[str, object]]:
+    return ((f"price.{name}", value) for name, value in price.model_dump(mode="json", exclude_none=True).items())
+
+
 def _values(model: Model) -> Iterable[tuple[str, object]]:
     flat = model.model_dump(mode="json", exclude={"id", "price"})
-    flat |= {
-        f"price.{name}": value for name, value in (model.price.model_dump(mode="json") if model.price else {}).items()
-    }
+    flat |= dict(_prices(model.price)) if model.price else {}
     return ((field, value) for field, value in flat.items() if value not in (None, [], ()))
 
 

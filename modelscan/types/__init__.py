@@ -3,7 +3,7 @@
 from modelscan.types.base import Frozen, canonical_json, digest_of, utc_now
 from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
-from modelscan.types.evidence import Fact, SourceGap, SourceRecord
+from modelscan.types.evidence import Claim, Fact, Known, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId
 from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Price
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
@@ -13,6 +13,7 @@ __all__ = [
     "Attempt",
     "Auth",
     "CaseResult",
+    "Claim",
     "ClientSpec",
     "Discovery",
     "DiscoveryError",
@@ -22,6 +23,7 @@ __all__ = [
     "Fact",
     "Frozen",
     "Identifier",
+    "Known",
     "Level",
     "Model",
     "ModelId",

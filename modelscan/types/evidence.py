@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from modelscan.types.base import Frozen, digest_of, utc_now
 
-__all__ = ["Fact", "SourceGap", "SourceRecord"]
+__all__ = ["Claim", "Fact", "Known", "SourceGap", "SourceRecord"]
 
 
 class SourceRecord(Frozen):
@@ -57,3 +57,32 @@ class Fact(Frozen):
     value: JsonValue
     record: str
     confidence: float = Field(ge=0, le=1)
+
+
+class Claim(Frozen):
+    """A fact with the record that it rests on: who says so, where, and when."""
+
+    subject: str
+    field: str
+    value: JsonValue
+    source: str
+    url: str
+    fetched_at: AwareDatetime
+    sha256: str
+    stale: bool
+    confidence: float
+    record: str
+
+
+class Known(Frozen):
+    """What is known of one field of one subject: the claim that counts, and those that say otherwise."""
+
+    subject: str
+    field: str
+    chosen: Claim
+    why: str
+    """Why this claim counts."""
+    agree: tuple[str, ...] = ()
+    """The other sources that say the same."""
+    differ: tuple[Claim, ...] = ()
+    """A conflict, where there is one: kept, and shown."""

@@ -95,7 +95,7 @@ def test_the_provider_itself_is_looked_up_by_its_url() -> None:
     asked: list[tuple[Any, ...]] = []
     scrapes = gathered(known(), saved=shelf(record("provider", ACME), asked=asked))
     assert scrapes["provider"].cached
-    assert asked == [("models.dev", "acme", None), ("provider", "acme", ACME)]
+    assert asked == [("models.dev", "acme", None), ("genai-prices", "acme", None), ("provider", "acme", ACME)]
 
 
 def test_an_operators_own_server_is_always_asked_anew() -> None:

@@ -1,0 +1,167 @@
+"""genai-prices: prices that are kept apart from models.dev's; its live list, or the one that its package ships."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from decimal import Decimal
+from importlib import metadata
+from typing import Any
+
+import anyio.to_thread
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+
+from modelscan.errors import HostRefused, SourceUnavailable
+from modelscan.sources.http import ask
+from modelscan.sources.source import Source, SourceRequest
+from modelscan.types import Price, SourceGap, SourceRecord, utc_now
+
+__all__ = ["GENAI_PRICES", "prices_of", "record_of"]
+
+NAME = "genai-prices"
+THEIR_IDS = {
+    "amazon-bedrock": "aws",
+    "cloudflare-workers-ai": "cloudflare",
+    "fireworks-ai": "fireworks",
+    "novita-ai": "novita",
+    "togetherai": "together",
+    "xai": "x-ai",
+}
+"""models.dev's id of a provider -> theirs, where they differ."""
+_FIELDS = tuple(Price.model_fields)
+
+
+class _Theirs(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", from_attributes=True)
+
+
+class Tiered(_Theirs):
+    """A price that rises with the length of the prompt; `base` is that of a short one."""
+
+    base: Decimal
+
+
+class Prices(_Theirs):
+    """US dollars per million tokens."""
+
+    input_mtok: Decimal | Tiered | None = None
+    output_mtok: Decimal | Tiered | None = None
+    cache_read_mtok: Decimal | Tiered | None = None
+    cache_write_mtok: Decimal | Tiered | None = None
+
+
+class Constraint(_Theirs):
+    """From which day a price counts, or in which hours (UTC, perhaps over midnight)."""
+
+    start_date: date | None = None
+    start_time: time | None = None
+    end_time: time | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it holds then; one of a kind that is not known here never does."""
+        if self.start_date:
+            return self.start_date <= at.date()
+        if self.start_time and self.end_time:
+            now, start, end = (one.replace(tzinfo=None) for one in (at.time(), self.start_time, self.end_time))
+            return start <= now < end if start <= end else now >= start or now < end
+        return False
+
+
+class Conditional(_Theirs):
+    prices: Prices
+    constraint: Constraint | None = None
+
+
+class PricedModel(_Theirs):
+    id: str
+    prices: Prices | tuple[Conditional, ...]
+
+    def at(self, when: datetime) -> Prices | None:
+        """The last price whose constraint holds, as they resolve it."""
+        if isinstance(self.prices, Prices):
+            return self.prices
+        return next(
+            (one.prices for one in reversed(self.prices) if not one.constraint or one.constraint.holds(when)), None
+        )
+
+
+async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
+    """The prices of one provider's models, or a gap."""
+    provider = request.identifier.provider
+    url = request.settings.genai_prices_url
+    try:
+        answer = await ask(request.http, "GET", url)
+        if answer.status != 200 or not isinstance(answer.json_body, list):
+            raise SourceUnavailable(f"{url} answered {answer.status} and no list.", url=url)
+    except (SourceUnavailable, HostRefused) as error:
+        version = metadata.version(NAME)
+        note = f"stale snapshot, without a date, from the package {NAME} {version}: {error.message.rstrip('.')}"
+        listed = await anyio.to_thread.run_sync(_shipped)
+        return record_of(listed, provider, url=f"pkg:pypi/{NAME}@{version}", sha256=None, note=note)
+    sha256 = hashlib.sha256(answer.body).hexdigest()
+    return record_of(answer.json_body, provider, url=url, sha256=sha256, note="")
+
+
+def record_of(
+    listed: Iterable[Any], provider: str, *, url: str, sha256: str | None, note: str
+) -> SourceRecord | SourceGap:
+    """The record of one provider of their list, by model; `sha256` None marks it as the shipped one.
+
+    A gap where the list lacks the provider; models that cannot be read are counted in the record's note.
+    """
+    theirs = THEIR_IDS.get(provider, provider)
+    row = next((one for one in listed if _get(one, "id") == theirs), None)
+    if row is None:
+        return SourceGap(source=NAME, kind="unknown", reason=f"{NAME} has no prices of {provider}")
+    models, bad = _read(_get(row, "models") or ())
+    payload: JsonValue = {
+        "id": theirs,
+        "pages": [str(page) for page in _get(row, "pricing_urls") or ()],
+        "models": {model: price.model_dump(mode="json", exclude_none=True) for model, price in models.items()},
+    }
+    counted = f"{bad} of {len(models) + bad} models cannot be read" if bad else ""
+    more = {"sha256": sha256} if sha256 else {"stale": True}
+    note = "; ".join(filter(None, (note, counted)))
+    return SourceRecord.of(source=NAME, subject=provider, url=url, payload=payload, trusted=False, note=note, **more)
+
+
+def prices_of(record: SourceRecord) -> dict[str, Price]:
+    """Model id -> price, of a record; empty where it holds none."""
+    models = record.payload.get("models") if isinstance(record.payload, dict) else None
+    return {model: Price.model_validate(price) for model, price in models.items()} if isinstance(models, dict) else {}
+
+
+def _read(rows: Iterable[Any]) -> tuple[dict[str, Price], int]:
+    # Where a price changes with the hour, the one at noon (UTC) stands for it.
+    noon = utc_now().replace(hour=12)
+    models: dict[str, Price] = {}
+    bad = 0
+    for row in rows:
+        try:
+            model = PricedModel.model_validate(row)
+        except ValidationError:
+            bad += 1
+            continue
+        prices = model.at(noon)
+        price = Price(**{field: _plain(getattr(prices, field, None)) for field in _FIELDS})
+        if price != Price():
+            models[model.id] = price
+    return models, bad
+
+
+def _plain(price: Decimal | Tiered | None) -> Decimal | None:
+    return price.base if isinstance(price, Tiered) else price
+
+
+def _get(row: Any, name: str) -> Any:
+    """A member of their live JSON, or an attribute of what their package ships."""
+    return row.get(name) if isinstance(row, dict) else getattr(row, name, None)
+
+
+def _shipped() -> Iterable[Any]:
+    # A megabyte and a half of Python, imported only where it is needed.
+    from genai_prices.data import providers
+
+    return providers
+
+
+GENAI_PRICES = Source(name=NAME, fetch=fetch)
