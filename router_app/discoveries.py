@@ -62,7 +62,8 @@ class Discoveries:
         deadline = time.monotonic() + seconds
         while not (found := await self.get(discovery_id)).ended and time.monotonic() < deadline:
             try:
-                await asyncio.wait_for(closed.wait(), _POLL_SECONDS)
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await closed.wait()
             except TimeoutError:
                 continue
             break

@@ -56,7 +56,8 @@ class Dispatcher:
         self._news.set()
         while True:
             try:
-                await asyncio.wait_for(self._news.wait(), _WATCH_SECONDS)
+                async with asyncio.timeout(_WATCH_SECONDS):
+                    await self._news.wait()
             except TimeoutError:
                 await self._watch()
                 continue

@@ -29,7 +29,8 @@ class Doorway:
             await JSONResponse(_STARTING)(scope, receive, send)
             return
         try:
-            app = await asyncio.wait_for(asyncio.shield(self._app), self._seconds)
+            async with asyncio.timeout(self._seconds):
+                app = await asyncio.shield(self._app)
         except TimeoutError:
             error = ServiceUnavailable("The service is starting.", hint="Try again in a moment.")
             await answer_for(scope["path"], error)(scope, receive, send)

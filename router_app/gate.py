@@ -68,7 +68,8 @@ class Gate:
 
     async def _emptied(self, seconds: float) -> None:
         try:
-            await asyncio.wait_for(self._empty.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
         except TimeoutError:
             return
 

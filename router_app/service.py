@@ -84,7 +84,8 @@ class Service:
     async def opened(self, seconds: float | None = 10.0) -> None:
         """Return once the catalogue is there; raises ServiceUnavailable after `seconds`."""
         try:
-            await asyncio.wait_for(self._opened.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._opened.wait()
         except TimeoutError:
             raise ServiceUnavailable(
                 "The service is starting.", hint="Try again in a moment; GET /health says what it waits for."
@@ -164,7 +165,8 @@ class Service:
             if self._opened.is_set():
                 await self.flush()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), _FLUSH_SECONDS)
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await self._closing.wait()
 
     async def _restart(self) -> None:
         await self.gate.close("restarting", self.settings.server.drain_seconds)

@@ -47,7 +47,8 @@ class Serving:
         """The registry. Before the first one is loaded, waits for it; raises ServiceUnavailable after 10 s."""
         if self._registry is None:
             try:
-                await asyncio.wait_for(self._loaded.wait(), self._first_seconds)
+                async with asyncio.timeout(self._first_seconds):
+                    await self._loaded.wait()
             except TimeoutError:
                 raise ServiceUnavailable(
                     "The service is starting.", hint="Try again in a moment; GET /health says what it waits for."

@@ -128,7 +128,8 @@ async def probe(
 async def _case(case: str, asked: Awaitable[Answer], judge: Callable[[Answer], Verdict], seconds: float) -> CaseResult:
     began, status = monotonic(), None
     try:
-        answer = await asyncio.wait_for(asked, seconds)
+        async with asyncio.timeout(seconds):
+            answer = await asked
         (outcome, detail), status = judge(answer), answer.status
     except TimeoutError:
         outcome, detail = "skipped", f"the host did not answer within {seconds:g} s"

@@ -221,3 +221,17 @@ def test_a_submission_that_prefect_refuses_does_not_hold_up_the_others(database:
 def test_a_server_of_the_operators_own_gets_its_credentials() -> None:
     assert prefect_headers({"PREFECT_API_KEY": "pnu"}) == {"authorization": "Bearer pnu"}
     assert prefect_headers({}) == {}
+
+
+@pytest.mark.parametrize("steps", range(8))
+def test_it_ends_when_told_to_at_whatever_step(database: Database, steps: int) -> None:
+    async def story() -> None:
+        async with httpx2.AsyncClient(transport=httpx2.MockTransport(Prefect(reachable=False))) as http:
+            dispatcher = Dispatcher(database, api_url=lambda: None, http=http, wake=lambda: None)
+            task = asyncio.create_task(dispatcher.run())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            task.cancel()
+            assert await asyncio.wait([task], timeout=5) == ({task}, set())
+
+    asyncio.run(story())

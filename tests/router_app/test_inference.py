@@ -212,9 +212,11 @@ def test_a_caller_who_leaves_cancels_the_upstream(settings: Settings, silent: bo
             settings, peers={"acme": peer}, specs=lambda origins: [a_spec(f"{origins['acme']}/v1")]
         ) as router:
             asking = asyncio.create_task(router.chat("echo", stream=True))
-            await asyncio.wait_for(peer.began.wait(), 10)
+            async with asyncio.timeout(10):
+                await peer.began.wait()
             asking.cancel()
-            await asyncio.wait_for(peer.left.wait(), 10)
+            async with asyncio.timeout(10):
+                await peer.left.wait()
             await eventually(router.usage)
             (row,) = router.usage()
             assert (row["cancelled"], row["status"]) == (True, 499 if silent else 200)
