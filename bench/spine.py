@@ -40,9 +40,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, serve_in_thread(create_reference(key=KEY)) as origin:
         row("modelscan --help, s", help_shown(asked.starts))
         row("router ready after start, s", router_ready(Path(folder) / "starts", asked.starts))
-        env = {"MODELSCAN_DISCOVERY_MODELS_DEV_URL": "http://127.0.0.1:9/api.json"}
         (home := Path(folder) / "home").mkdir()
-        with running(home, **env) as service:
+        with running(home) as service:
             service.wait_until_warm()
             discoveries(service, f"{origin}/v1", asked.discoveries)
             reload_under_load(service, f"{origin}/v1", asked.requests)

@@ -1,12 +1,17 @@
-"""What every test may use: settings in a folder of its own, a free port, and no environment of the developer's."""
+"""What every test may use: settings in a folder of its own, a free port; and nothing of the developer's or outside."""
 
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from modelscan.settings import Settings
+from tests.nowhere import NOWHERE
+
+LOOPBACK = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
 @pytest.fixture(autouse=True)
@@ -15,6 +20,25 @@ def no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith("MODELSCAN_") and name != "MODELSCAN_CORPUS":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_name_of_the_outside_is_resolved(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail the test that asks for one, also where what it tests takes the failure for a gap."""
+    asked: list[object] = []
+    resolve = socket.getaddrinfo
+
+    def guarded(host: Any, *more: Any, **named: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name in LOOPBACK or max(map(len, name.split("."))) > 63:  # No resolver is asked for such a long label.
+            return resolve(host, *more, **named)
+        if not name.endswith(".invalid"):  # Reserved: it never has an address.
+            asked.append(name)
+        raise socket.gaierror(f"a test asked for {host!r}")
+
+    monkeypatch.setattr(socket, "getaddrinfo", guarded)
+    yield
+    assert asked == []
 
 
 @pytest.fixture
@@ -26,6 +50,7 @@ def settings(tmp_path: Path) -> Settings:
             "generation": {"path": tmp_path / "generated"},
             "server": {"port": 0},
             "prefect": {"port": 0},
+            "discovery": NOWHERE,
         }
     )
 

@@ -1,7 +1,7 @@
 """genai-prices: prices that are kept apart from models.dev's; its live list, or the one that its package ships."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from importlib import metadata
@@ -12,22 +12,30 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import ask
+from modelscan.sources.model_match import clause_of, fits
+from modelscan.sources.quantities import Dollars
 from modelscan.sources.source import Source, SourceRequest
 from modelscan.types import Price, SourceGap, SourceRecord, utc_now
 
-__all__ = ["GENAI_PRICES", "prices_of", "record_of"]
+__all__ = ["GENAI_PRICES", "THEIR_IDS", "prices_of", "record_of"]
 
 NAME = "genai-prices"
 THEIR_IDS = {
     "amazon-bedrock": "aws",
+    "azure-cognitive-services": "azure",
     "cloudflare-workers-ai": "cloudflare",
     "fireworks-ai": "fireworks",
+    "google-vertex": "google",
+    "google-vertex-anthropic": "google",
+    "minimax-cn": "minimax",
+    "moonshotai-cn": "moonshotai",
     "novita-ai": "novita",
     "togetherai": "together",
     "xai": "x-ai",
 }
-"""models.dev's id of a provider -> theirs, where they differ."""
+"""models.dev's id of a provider -> theirs, where they differ; theirs names the hosts that it prices."""
 _FIELDS = tuple(Price.model_fields)
+_MAX_BYTES = 16 * 2**20
 
 
 class _Theirs(BaseModel):
@@ -37,16 +45,16 @@ class _Theirs(BaseModel):
 class Tiered(_Theirs):
     """A price that rises with the length of the prompt; `base` is that of a short one."""
 
-    base: Decimal
+    base: Dollars
 
 
 class Prices(_Theirs):
     """US dollars per million tokens."""
 
-    input_mtok: Decimal | Tiered | None = None
-    output_mtok: Decimal | Tiered | None = None
-    cache_read_mtok: Decimal | Tiered | None = None
-    cache_write_mtok: Decimal | Tiered | None = None
+    input_mtok: Dollars | Tiered | None = None
+    output_mtok: Dollars | Tiered | None = None
+    cache_read_mtok: Dollars | Tiered | None = None
+    cache_write_mtok: Dollars | Tiered | None = None
 
 
 class Constraint(_Theirs):
@@ -89,7 +97,7 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     provider = request.identifier.provider
     url = request.settings.genai_prices_url
     try:
-        answer = await ask(request.http, "GET", url)
+        answer = await ask(request.http, "GET", url, limit=_MAX_BYTES)
         if answer.status != 200 or not isinstance(answer.json_body, list):
             raise SourceUnavailable(f"{url} answered {answer.status} and no list.", url=url)
     except (SourceUnavailable, HostRefused) as error:
@@ -112,28 +120,41 @@ def record_of(
     row = next((one for one in listed if _get(one, "id") == theirs), None)
     if row is None:
         return SourceGap(source=NAME, kind="unknown", reason=f"{NAME} has no prices of {provider}")
-    models, bad = _read(_get(row, "models") or ())
+    rows = _rows(_get(row, "models"))
+    models, clauses, bad = _read(rows)
     payload: JsonValue = {
         "id": theirs,
-        "pages": [str(page) for page in _get(row, "pricing_urls") or ()],
+        "pages": [page for page in _rows(_get(row, "pricing_urls")) if isinstance(page, str)],
         "models": {model: price.model_dump(mode="json", exclude_none=True) for model, price in models.items()},
+        "match": clauses,
     }
-    counted = f"{bad} of {len(models) + bad} models cannot be read" if bad else ""
+    counted = f"{bad} of {len(rows)} models cannot be read" if bad else ""
     more = {"sha256": sha256} if sha256 else {"stale": True}
     note = "; ".join(filter(None, (note, counted)))
     return SourceRecord.of(source=NAME, subject=provider, url=url, payload=payload, trusted=False, note=note, **more)
 
 
-def prices_of(record: SourceRecord) -> dict[str, Price]:
-    """Model id -> price, of a record; empty where it holds none."""
-    models = record.payload.get("models") if isinstance(record.payload, dict) else None
-    return {model: Price.model_validate(price) for model, price in models.items()} if isinstance(models, dict) else {}
+def prices_of(record: SourceRecord, wanted: Collection[str] = ()) -> dict[str, Price]:
+    """Model id -> price, of a record: by their own ids, and by those of `wanted` that exactly one row speaks of."""
+    payload = record.payload if isinstance(record.payload, dict) else {}
+    models, clauses = (found if isinstance(found := payload.get(key), dict) else {} for key in ("models", "match"))
+    try:
+        prices = {model: Price.model_validate(price) for model, price in models.items()}
+    except ValidationError:  # Written in another form by an older version.
+        return {}
+    for model in set(wanted) - set(prices):
+        rows = [one for one, clause in clauses.items() if one in prices and fits(clause, model)]
+        if len(rows) == 1:
+            prices[model] = prices[rows[0]]
+    return prices
 
 
-def _read(rows: Iterable[Any]) -> tuple[dict[str, Price], int]:
+def _read(rows: Iterable[Any]) -> tuple[dict[str, Price], dict[str, JsonValue], int]:
+    """(prices by model, match clauses by model, how many rows could not be read)."""
     # Where a price changes with the hour, the one at noon (UTC) stands for it.
-    noon = utc_now().replace(hour=12)
+    noon = utc_now().replace(hour=12, minute=0, second=0, microsecond=0)
     models: dict[str, Price] = {}
+    clauses: dict[str, JsonValue] = {}
     bad = 0
     for row in rows:
         try:
@@ -145,7 +166,13 @@ def _read(rows: Iterable[Any]) -> tuple[dict[str, Price], int]:
         price = Price(**{field: _plain(getattr(prices, field, None)) for field in _FIELDS})
         if price != Price():
             models[model.id] = price
-    return models, bad
+            if (clause := clause_of(_get(row, "match"))) not in (None, {"equals": model.id.lower()}):
+                clauses[model.id] = clause
+    return models, clauses, bad
+
+
+def _rows(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list | tuple) else ()
 
 
 def _plain(price: Decimal | Tiered | None) -> Decimal | None:

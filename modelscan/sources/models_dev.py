@@ -7,7 +7,6 @@ import json
 import struct
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from decimal import Decimal
 from importlib import metadata, resources
 from typing import Any
 
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import ask
+from modelscan.sources.quantities import Dollars, Tokens
 from modelscan.sources.source import Source, SourceRequest
 from modelscan.types import Model, Price, SourceGap, SourceRecord
 
@@ -33,15 +33,15 @@ class _Theirs(BaseModel):
 class Cost(_Theirs):
     """US dollars per million tokens."""
 
-    input: Decimal | None = None
-    output: Decimal | None = None
-    cache_read: Decimal | None = None
-    cache_write: Decimal | None = None
+    input: Dollars | None = None
+    output: Dollars | None = None
+    cache_read: Dollars | None = None
+    cache_write: Dollars | None = None
 
 
 class Limit(_Theirs):
-    context: int | None = None
-    output: int | None = None
+    context: Tokens | None = None
+    output: Tokens | None = None
 
 
 class Modalities(_Theirs):

@@ -73,7 +73,6 @@ def service(models_dev: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """`modelscan serve`, already asked for demo/echo while Prefect was still starting."""
     env = {
         "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
-        "MODELSCAN_DISCOVERY_GENAI_PRICES_URL": "http://127.0.0.1:9/data.json",
         "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
     }
     with running(tmp_path_factory.mktemp("home"), **env) as service:

@@ -14,6 +14,8 @@ from typing import Any, Self, TypeVar
 
 import httpx2
 
+from tests.nowhere import NOWHERE
+
 __all__ = ["Service", "eventually", "running"]
 
 T = TypeVar("T")
@@ -48,6 +50,7 @@ class Service:
             "MODELSCAN_DATA_DIR": str(self.home / "data"),
             "MODELSCAN_SERVER_PORT": "0",
             "MODELSCAN_PREFECT_PORT": "0",
+            **{f"MODELSCAN_DISCOVERY_{name.upper()}": url for name, url in NOWHERE.items()},
         }
         return inherited | own | dict(self.env)
 

@@ -166,7 +166,6 @@ def test_the_commands_read_what_is_there(service: Service, demo: object) -> None
 def test_killed_at_any_moment_it_starts_again_clean(models_dev: str, tmp_path: Path) -> None:
     env = {
         "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
-        "MODELSCAN_DISCOVERY_GENAI_PRICES_URL": "http://127.0.0.1:9/data.json",
         "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         "MODELSCAN_SERVER_PORT": "0",
     }

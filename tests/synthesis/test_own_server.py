@@ -14,8 +14,9 @@ from modelscan.sources.http import host_port, open_client
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import propose
 from modelscan.types import Auth, ClientSpec, Identifier
+from tests.nowhere import NOWHERE
 
-NO_LIST = DiscoverySettings(models_dev_url="http://127.0.0.1:1/api.json")
+NO_LIST = DiscoverySettings.model_validate(NOWHERE)
 
 
 def specified(identifier: str, base_url: str, key: str | None = None) -> ClientSpec:
