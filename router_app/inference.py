@@ -18,6 +18,8 @@ from router_app.upstream import Headers, UpstreamAnswer
 __all__ = ["ChatCompletions"]
 
 _MAX_BODY = 50 * 2**20
+_SOME_TOKENS = 4096
+"""The limit that a provider gets who insists on one, for a model whose own is unknown."""
 _NOT_RETURNED = frozenset(
     b"alt-svc connection content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
     b"strict-transport-security te trailer transfer-encoding upgrade "
@@ -71,7 +73,8 @@ class ChatCompletions:
         exchange.route = route = registry.resolve(exchange.asked_model)
         hide_usage = exchange.stream and _ask_for_usage(asked, route)
         asked["model"] = route.model
-        headers = [(b"content-type", b"application/json"), *self._credentials(exchange, route)]
+        _limit_as_it_likes(asked, route)
+        headers = [(b"content-type", b"application/json"), *_static(route), *self._credentials(exchange, route)]
         answer = await self._serving.upstream.send("POST", _url(route), headers, json.dumps(asked).encode())
         try:
             if 300 <= answer.status < 400:
@@ -171,10 +174,25 @@ def _ask_for_usage(asked: dict[str, Any], route: Route) -> bool:
     options = asked.get("stream_options")
     if not isinstance(options, dict | None) or (options or {}).get("include_usage"):
         return False
-    if route.spec.quirks.get("stream_usage") is False:
+    if not route.spec.quirks.stream_usage:
         return False
     asked["stream_options"] = {**(options or {}), "include_usage": True}
     return True
+
+
+def _limit_as_it_likes(asked: dict[str, Any], route: Route) -> None:
+    """Name the limit of the answer as the provider's quirks say, and send one where it insists."""
+    quirks = route.spec.quirks
+    if quirks.max_tokens_field == "max_completion_tokens" and "max_tokens" in asked:
+        asked.setdefault("max_completion_tokens", asked.pop("max_tokens"))
+        asked.pop("max_tokens", None)
+    if quirks.max_tokens_required and not {"max_tokens", "max_completion_tokens"} & asked.keys():
+        known = next((model.output_tokens for model in route.spec.models if model.id == route.model), None)
+        asked[quirks.max_tokens_field] = known or _SOME_TOKENS
+
+
+def _static(route: Route) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in route.spec.headers.items()]
 
 
 def _url(route: Route) -> str:

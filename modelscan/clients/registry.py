@@ -59,8 +59,9 @@ class Registry:
         routes: dict[str, Route] = {}
         bare: dict[str, tuple[str, ...]] = {}
         for provider, (_, spec) in by_provider.items():
-            url = _chat_url(spec)
+            base = _with_variables(spec.base_url)
             for model in spec.models:
+                url = spec.url(spec.chat, base_url=base, model=model.id)
                 routes[f"{provider}/{model.id}"] = routes[f"{provider}:{model.id}"] = Route(spec, model.id, url)
                 bare[model.id] = (*bare.get(model.id, ()), provider)
         return cls(generation, by_provider, tuple(problems), routes, bare)
@@ -102,10 +103,8 @@ class Registry:
         return UnknownModel(f"No model {name!r} is served here.", hint=hint, model=name, nearest=nearest)
 
 
-def _chat_url(spec: ClientSpec) -> str:
-    path = next(endpoint.path for endpoint in spec.endpoints if endpoint.operation == "chat")
-    base = re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), spec.base_url)
-    return base.rstrip("/") + path
+def _with_variables(base_url: str) -> str:
+    return re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), base_url)
 
 
 def load_registry(database: Database, folder: Path, previous: Registry | None = None) -> Registry:

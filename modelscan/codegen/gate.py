@@ -5,12 +5,11 @@ import ast
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
 from modelscan.types import ClientSpec
-from modelscan.wire import protocol_named
+from modelscan.wire import Vocabulary, protocol_named
 
 __all__ = ["check"]
 
 _MAX_BYTES = 4 * 2**20
-_IMPORTS = {"os", "re", "typing"}
 _TOP = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.ClassDef, ast.FunctionDef)
 _FORBIDDEN_NODES = (
     ast.Global,
@@ -30,14 +29,6 @@ _FORBIDDEN_NODES = (
     ast.Lambda,
     ast.Match,
 )
-_NAMES = {
-    "Any", "AsyncClient", "Client", "Literal", "ModelName", "SPEC", "_PRIVATE", "__all__", "_api_key", "_base_url",
-    "_variable", "api_key", "base_url", "bool", "custom_headers", "dict", "found", "given", "headers", "int", "key",
-    "list", "name", "names", "next", "openai", "options", "os", "re", "security", "self", "str", "super", "value",
-}  # fmt: skip
-_ATTRIBUTES = {
-    "AsyncOpenAI", "Match", "Omit", "OpenAI", "OpenAIError", "__init__", "api_key", "environ", "get", "join", "sub",
-}  # fmt: skip
 
 
 def check(source: str, spec: ClientSpec) -> None:
@@ -47,25 +38,25 @@ def check(source: str, spec: ClientSpec) -> None:
     if read_spec(source).digest != spec.digest:
         raise _refused(0, "the SPEC of another specification")
     tree = ast.parse(source)
-    allowed = _IMPORTS | {protocol_named(spec.protocol).sdk}
+    vocabulary = protocol_named(spec.protocol).vocabulary
     for top in tree.body[1:]:
         if not isinstance(top, _TOP):
             raise _refused(top.lineno, f"{type(top).__name__} at module level")
     for node in ast.walk(tree):
-        _check_node(node, allowed)
+        _check_node(node, vocabulary)
 
 
-def _check_node(node: ast.AST, imports: set[str]) -> None:
+def _check_node(node: ast.AST, allowed: Vocabulary) -> None:
     line = getattr(node, "lineno", 0)
-    if isinstance(node, _FORBIDDEN_NODES):
+    if isinstance(node, _FORBIDDEN_NODES) and type(node).__name__ not in allowed.syntax:
         raise _refused(line, type(node).__name__)
-    if isinstance(node, ast.Import) and (names := {name.name for name in node.names} - imports):
+    if isinstance(node, ast.Import) and (names := {name.name for name in node.names} - allowed.imports):
         raise _refused(line, f"import of {', '.join(sorted(names))}")
-    if isinstance(node, ast.ImportFrom) and (node.level or node.module not in imports):
+    if isinstance(node, ast.ImportFrom) and (node.level or node.module not in allowed.imports):
         raise _refused(line, f"import from {node.module}")
-    if isinstance(node, ast.Name) and node.id not in _NAMES:
+    if isinstance(node, ast.Name) and node.id not in allowed.names:
         raise _refused(line, f"the name {node.id}")
-    if isinstance(node, ast.Attribute) and node.attr not in _ATTRIBUTES:
+    if isinstance(node, ast.Attribute) and node.attr not in allowed.attributes:
         raise _refused(line, f"the attribute {node.attr}")
 
 

@@ -29,7 +29,7 @@ def module_name(provider: str) -> str:
 def render_client(spec: ClientSpec, records: Sequence[SourceRecord]) -> str:
     """The client's module; `records` are those that the specification cites."""
     beside = [record.model_dump(mode="json", exclude={"payload"}) for record in records]
-    literal_spec = _literal({**spec.model_dump(mode="json"), "digest": spec.digest, "records": beside})
+    literal_spec = _literal({**spec.stated(), "digest": spec.digest, "records": beside})
     template = _environment().get_template(protocol_named(spec.protocol).client_template)
     return _formatted(template.render(spec=spec, records=records, literal_spec=literal_spec))
 

@@ -11,7 +11,7 @@ from modelscan.errors import HostRefused, NotEnoughEvidence
 from modelscan.sources.http import host_port, is_public
 from modelscan.sources.provider_itself import candidates
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import Auth, ClientSpec, Model
+from modelscan.types import Auth, ClientSpec, Model, Quirks
 from modelscan.wire import protocol_named
 
 __all__ = ["resolve"]
@@ -27,8 +27,15 @@ def resolve(
     models: tuple[Model, ...],
     test_model: str,
     cited: Mapping[str, str],
+    headers: Mapping[str, str] | None = None,
+    query: Mapping[str, str] | None = None,
+    quirks: Quirks | None = None,
 ) -> ClientSpec:
-    """The specification. Raises HostRefused for a URL without a trusted record, NotEnoughEvidence for the uncited."""
+    """The specification. Raises HostRefused for a URL without a trusted record, NotEnoughEvidence for the uncited.
+
+    `headers` go beside those that the protocol itself needs, `query` and `quirks` stand for themselves; they belong to
+    what is cited for `protocol`.
+    """
     _check_cited(evidence, cited)
     operator_host = _check_base_url(evidence, base_url)
     try:
@@ -42,6 +49,9 @@ def resolve(
             endpoints=protocol_named(protocol).endpoints,
             models=models,
             test_model=test_model,
+            headers={**protocol_named(protocol).headers, **(headers or {})},
+            query=dict(query or {}),
+            quirks=quirks or Quirks(),
             evidence=dict(cited),
         )
     except ValidationError as error:

@@ -5,7 +5,7 @@ from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
 from modelscan.types.evidence import Claim, Fact, Known, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId
-from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Price
+from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
 
 __all__ = [
@@ -27,9 +27,11 @@ __all__ = [
     "Level",
     "Model",
     "ModelId",
+    "Operation",
     "Price",
     "Provider",
     "ProviderId",
+    "Quirks",
     "SdkVersion",
     "SourceGap",
     "SourceRecord",

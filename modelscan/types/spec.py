@@ -2,14 +2,16 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
+from urllib.parse import quote, urlencode
 
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from modelscan.types.base import Frozen, digest_of
 from modelscan.types.identifier import ModelId, ProviderId
+from modelscan.types.request import EndpointPath, HeaderName, QueryParameters, StaticHeaders
 
-__all__ = ["Auth", "ClientSpec", "Endpoint", "Model", "Price"]
+__all__ = ["Auth", "ClientSpec", "Endpoint", "Model", "Operation", "Price", "Quirks"]
 
 
 # A list must not have a key put into a URL: only a name that says it is a part of an address is filled in.
@@ -53,18 +55,34 @@ class Auth(Frozen):
     """How a request carries its key: `kind` none, or a header with a scheme before the key (empty for none)."""
 
     kind: Literal["none", "header"] = "header"
-    header: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")] = "Authorization"
+    header: HeaderName = "Authorization"
     scheme: Annotated[str, Field(pattern=r"^[A-Za-z]{0,16}$")] = "Bearer"
     env: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,128}$")], ...] = ()
     """The environment variables that may hold the key, the first the usual one."""
 
 
+Operation = Literal["chat", "count_tokens", "embeddings", "models", "stream"]
+"""`stream` only where a streamed chat has a path of its own."""
+
+
 class Endpoint(Frozen):
     """One operation and where it stands below the base URL."""
 
-    operation: Literal["chat", "models"]
+    operation: Operation
     method: Literal["GET", "POST"]
-    path: Annotated[str, Field(pattern=r"^/[A-Za-z0-9/_.-]{1,128}$")]
+    path: EndpointPath
+    """`{model}` in it stands for the model's id."""
+
+
+class Quirks(Frozen):
+    """What a provider does otherwise than its protocol has it. The defaults are the protocol's own way."""
+
+    stream_usage: bool = True
+    """Whether `stream_options.include_usage` is understood; where it is not, the router does not ask for it."""
+    max_tokens_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    """What OpenAI's chat completions call the limit of an answer; the router renames what a caller sends."""
+    max_tokens_required: bool = False
+    """Whether a request without that limit is refused; the router then sends the model's own, or 4096 tokens."""
 
 
 class ClientSpec(Frozen):
@@ -84,13 +102,54 @@ class ClientSpec(Frozen):
     """Sorted by id, without duplicates."""
     test_model: ModelId
     """The model that validation talks to: the one asked for, else the cheapest chat model."""
-    quirks: dict[str, JsonValue] = Field(default_factory=dict)
+    headers: StaticHeaders = Field(default_factory=dict)
+    """Sent with every request, such as `anthropic-version`; never what carries a key or steers the connection."""
+    query: QueryParameters = Field(default_factory=dict)
+    """Added to every URL, such as `api-version`; never a key."""
+    quirks: Quirks = Quirks()
     evidence: dict[str, str]
     """Field of this specification -> id of the record it rests on; one for each of CITED_FIELDS."""
 
     CITED_FIELDS: ClassVar[tuple[str, ...]] = ("name", "protocol", "base_url", "auth", "endpoints", "models")
+    _ADDED: ClassVar[tuple[str, ...]] = ("headers", "query")
+    """Fields that came later: left out while they are empty, so that what was published before keeps its digest."""
+
+    @model_validator(mode="after")
+    def _has_a_chat(self) -> Self:
+        if self.endpoint("chat") is None:
+            raise ValueError("there is no endpoint for a chat")
+        return self
+
+    @model_validator(mode="after")
+    def _headers_leave_the_key_alone(self) -> Self:
+        if any(name.lower() == self.auth.header.lower() for name in self.headers):
+            raise ValueError(f"the header {self.auth.header} carries the key and cannot be a static one too")
+        return self
 
     @property
     def digest(self) -> str:
         """SHA-256 over all that the specification says, but for which records say so: those change with every look."""
-        return digest_of(self.model_dump(mode="json", exclude={"evidence"}))
+        stated = self.stated()
+        del stated["evidence"]
+        return digest_of(stated)
+
+    def stated(self) -> dict[str, JsonValue]:
+        """The specification as files state it: plain data, without quirks at their defaults or empty later fields."""
+        data = self.model_dump(mode="json")
+        data["quirks"] = self.quirks.model_dump(mode="json", exclude_defaults=True)
+        return {name: value for name, value in data.items() if value or name not in self._ADDED}
+
+    def endpoint(self, operation: Operation) -> Endpoint | None:
+        """Where that operation stands, if there is such."""
+        return next((endpoint for endpoint in self.endpoints if endpoint.operation == operation), None)
+
+    @property
+    def chat(self) -> Endpoint:
+        """Where a chat is asked for; no specification is without."""
+        return next(endpoint for endpoint in self.endpoints if endpoint.operation == "chat")
+
+    def url(self, endpoint: Endpoint, *, base_url: str | None = None, model: str = "") -> str:
+        """The whole URL of `endpoint`, below `base_url` where it is not the specification's own."""
+        path = endpoint.path.replace("{model}", quote(model, safe=""))
+        query = f"?{urlencode(sorted(self.query.items()))}" if self.query else ""
+        return f"{(base_url or self.base_url).rstrip('/')}{path}{query}"

@@ -1,9 +1,9 @@
-"""Asks the real host, without a key, whether it answers as an OpenAI-shaped API should."""
+"""Asks the real host, without a key, whether it answers as an API of its protocol should."""
 
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
@@ -13,6 +13,7 @@ import httpx2
 
 from modelscan.errors import HostRefused
 from modelscan.types import CaseResult, ClientSpec, Level
+from modelscan.wire import protocol_named
 
 __all__ = ["BUSY", "REFUSED", "Answer", "judge_chat", "judge_models", "probe"]
 
@@ -103,7 +104,7 @@ def _chat_body(spec: ClientSpec) -> dict[str, Any]:
     """An empty request where no key is needed, so that it costs nothing; else a good one that lacks only the key."""
     if spec.auth.kind == "none":
         return {}
-    return {"model": spec.test_model, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 1}
+    return protocol_named(spec.protocol).chat_body(spec.test_model, spec.quirks)
 
 
 async def probe(
@@ -114,14 +115,13 @@ async def probe(
     Returns a result for each endpoint the specification has. A host that cannot be reached, or that HostRefused keeps
     us from, gives skips: that proves nothing about the client.
     """
-    endpoints = {endpoint.operation: endpoint for endpoint in spec.endpoints}
     asked: list[Awaitable[CaseResult]] = []
-    if models := endpoints.get("models"):
-        answer = _ask(http, models.method, base_url.rstrip("/") + models.path, None)
+    if models := spec.endpoint("models"):
+        answer = _ask(http, models.method, spec.url(models, base_url=base_url), spec.headers, None)
         asked.append(_case("models_without_key", answer, judge_models, seconds))
-    if chat := endpoints.get("chat"):
-        answer = _ask(http, chat.method, base_url.rstrip("/") + chat.path, _chat_body(spec))
-        asked.append(_case("chat_without_key", answer, partial(judge_chat, spec), seconds))
+    url = spec.url(spec.chat, base_url=base_url, model=spec.test_model)
+    answer = _ask(http, spec.chat.method, url, spec.headers, _chat_body(spec))
+    asked.append(_case("chat_without_key", answer, partial(judge_chat, spec), seconds))
     return tuple(await asyncio.gather(*asked))
 
 
@@ -142,8 +142,10 @@ async def _case(case: str, asked: Awaitable[Answer], judge: Callable[[Answer], V
     )
 
 
-async def _ask(http: httpx2.AsyncClient, method: str, url: str, body: dict[str, Any] | None) -> Answer:
-    async with http.stream(method, url, json=body) as response:
+async def _ask(
+    http: httpx2.AsyncClient, method: str, url: str, headers: Mapping[str, str], body: dict[str, Any] | None
+) -> Answer:
+    async with http.stream(method, url, headers=headers, json=body) as response:
         text = (await _read(response)).decode(errors="replace")
     try:
         payload = json.loads(text)

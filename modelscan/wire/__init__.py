@@ -2,9 +2,9 @@
 
 from modelscan.errors import UnsupportedProtocol
 from modelscan.wire.openai_chat import OPENAI_CHAT
-from modelscan.wire.protocol import WireProtocol
+from modelscan.wire.protocol import Usage, Vocabulary, WireProtocol
 
-__all__ = ["WIRE_PROTOCOLS", "WireProtocol", "protocol_named"]
+__all__ = ["Usage", "Vocabulary", "WIRE_PROTOCOLS", "WireProtocol", "protocol_named"]
 
 WIRE_PROTOCOLS: tuple[WireProtocol, ...] = (OPENAI_CHAT,)
 

@@ -3,22 +3,11 @@
 import json
 from typing import Any
 
-from modelscan.types import Endpoint
-from modelscan.wire.protocol import WireProtocol
+from modelscan.types import Endpoint, Quirks
+from modelscan.wire.protocol import Usage, WireProtocol
+from modelscan.wire.sdk_client import sdk_vocabulary
 
-__all__ = ["OPENAI_CHAT", "StreamUsage", "error_body", "usage_of"]
-
-OPENAI_CHAT = WireProtocol(
-    name="openai_chat",
-    title="OpenAI chat completions",
-    endpoints=(
-        Endpoint(operation="chat", method="POST", path="/chat/completions"),
-        Endpoint(operation="models", method="GET", path="/models"),
-    ),
-    sdk="openai",
-    client_template="openai_chat_client.py.jinja",
-    test_template="openai_chat_test.py.jinja",
-)
+__all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_of"]
 
 _TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 _TYPES |= {413: "invalid_request_error", 422: "invalid_request_error", 429: "rate_limit_error"}
@@ -33,7 +22,12 @@ def error_body(
     return {"error": {"message": message, "type": kind, "param": param, "code": code, **more}}
 
 
-def usage_of(payload: Any) -> tuple[int | None, int | None]:
+def chat_body(model: str, quirks: Quirks) -> dict[str, Any]:
+    """The smallest chat."""
+    return {"model": model, "messages": [{"role": "user", "content": "hi"}], quirks.max_tokens_field: 1}
+
+
+def usage_of(payload: Any) -> Usage:
     """(prompt, completion) tokens of an answer or a chunk; None where it does not say."""
     usage = payload.get("usage") if isinstance(payload, dict) else None
     if not isinstance(usage, dict):
@@ -49,7 +43,7 @@ class StreamUsage:
     """Reads usage on the side of a relayed SSE stream, which may be split anywhere."""
 
     def __init__(self) -> None:
-        self.usage: tuple[int | None, int | None] = (None, None)
+        self.usage: Usage = (None, None)
         self.done = False
         """Whether `[DONE]` was seen."""
         self._rest = b""
@@ -75,3 +69,22 @@ class StreamUsage:
                 return
             if found != (None, None):
                 self.usage = found
+
+
+OPENAI_CHAT = WireProtocol(
+    name="openai_chat",
+    title="OpenAI chat completions",
+    endpoints=(
+        Endpoint(operation="chat", method="POST", path="/chat/completions"),
+        Endpoint(operation="models", method="GET", path="/models"),
+    ),
+    base_suffixes=("/chat/completions",),
+    sdk="openai",
+    vocabulary=sdk_vocabulary("openai", "AsyncOpenAI OpenAI OpenAIError"),
+    client_template="openai_chat_client.py.jinja",
+    test_template="openai_chat_test.py.jinja",
+    chat_body=chat_body,
+    usage_of=usage_of,
+    stream_reader=StreamUsage,
+    error_body=error_body,
+)

@@ -165,6 +165,16 @@ def test_a_header_with_a_scheme_of_its_own() -> None:
         assert client._auth_headers({}) == {"X-Auth": "Token k"}
 
 
+def test_static_headers_and_query_parameters_go_with_every_request() -> None:
+    spec = spec_with(headers={"acme-version": "2"}, query={"api-version": "3"})
+    source = render_client(spec, RECORDS)
+    check(source, spec)
+    with executed(source)["Client"]("k") as client:
+        request = client._build_request(openai._models.FinalRequestOptions(method="get", url="/models"))
+    assert request.headers["acme-version"] == "2"
+    assert request.url.query == b"api-version=3"
+
+
 def test_what_a_template_does_wrong_is_refused() -> None:
     with pytest.raises(GenerationRefused, match="not Python"):
         render._formatted("def (")

@@ -18,6 +18,8 @@ class Scripted:
     content_type: bytes = b"application/json"
     headers: Sequence[tuple[bytes, bytes]] = ()
     requests: list[tuple[dict[bytes, bytes], bytes]] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    """Path and query of each request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body, more = b"", True
@@ -26,6 +28,7 @@ class Scripted:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         self.requests.append((dict(scope["headers"]), body))
+        self.targets.append(f"{scope['path']}?{scope['query_string'].decode()}")
         headers = [(b"content-type", self.content_type), *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         for piece in self.pieces:

@@ -349,3 +349,41 @@ def test_a_provider_that_refuses_stream_options_is_not_sent_them(settings: Setti
         assert "stream_options" not in json.loads(peer.requests[0][1])
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("quirks", "asked", "sent"),
+    [
+        ({"max_tokens_field": "max_completion_tokens"}, {"max_tokens": 5}, {"max_completion_tokens": 5}),
+        (
+            {"max_tokens_field": "max_completion_tokens"},
+            {"max_tokens": 5, "max_completion_tokens": 6},
+            {"max_completion_tokens": 6},
+        ),
+        ({"max_tokens_required": True}, {}, {"max_tokens": 4096}),
+        ({"max_tokens_required": True}, {"max_completion_tokens": 7}, {"max_completion_tokens": 7}),
+        ({}, {"max_tokens": 5}, {"max_tokens": 5}),
+    ],
+)
+def test_the_limit_is_named_as_the_provider_likes_it(
+    settings: Settings, quirks: dict[str, Any], asked: dict[str, int], sent: dict[str, int]
+) -> None:
+    async def story() -> None:
+        peer = Scripted([b"{}"])
+        async with scripted(peer, settings, quirks=quirks) as router:
+            await router.chat("acme/echo", **asked)
+        body = json.loads(peer.requests[0][1])
+        assert {name: value for name, value in body.items() if "tokens" in name} == sent
+
+    asyncio.run(story())
+
+
+def test_the_specifications_headers_and_query_are_sent(settings: Settings) -> None:
+    async def story() -> None:
+        peer = Scripted([b"{}"])
+        async with scripted(peer, settings, headers={"acme-version": "2"}, query={"api-version": "3"}) as router:
+            assert (await router.chat("acme/echo")).status_code == 200
+        assert peer.requests[0][0][b"acme-version"] == b"2"
+        assert peer.targets == ["/v1/chat/completions?api-version=3"]
+
+    asyncio.run(story())

@@ -119,9 +119,16 @@ def test_both_endpoints_are_asked_below_the_base_url_and_without_a_key() -> None
 def test_an_endpoint_that_the_specification_lacks_is_not_asked() -> None:
     results = run(lambda request: httpx2.Response(400, json=ERROR), endpoints=ENDPOINTS[:1], auth=Auth(kind="none"))
     assert [(row.case, row.outcome) for row in results] == [("chat_without_key", "passed")]
-    assert [row.case for row in run(lambda request: httpx2.Response(401), endpoints=ENDPOINTS[1:])] == [
-        "models_without_key"
-    ]
+
+
+def test_static_headers_and_query_parameters_are_sent() -> None:
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        assert request.headers["acme-version"] == "2026-01-01"
+        assert request.url.query == b"api-version=1"
+        return httpx2.Response(401, json=ERROR)
+
+    results = run(respond, headers={"acme-version": "2026-01-01"}, query={"api-version": "1"})
+    assert {row.outcome for row in results} == {"passed"}
 
 
 def test_a_web_page_is_told_apart_with_what_came() -> None:
