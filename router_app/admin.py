@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from modelscan.catalog import keys, providers, records, usage, versions
+from modelscan.clients.loader import published_bytes
 from modelscan.errors import ProviderNotFound, error_from_code
 from modelscan.synthesis.dossier import conflicts, known
 from modelscan.types import Discovery, Identifier
@@ -40,6 +41,7 @@ class Admin:
             ("GET", "/discoveries", self.list_discoveries),
             ("GET", "/discoveries/{id}", self.show_discovery),
             ("GET", "/sdks", self.list_sdks),
+            ("GET", "/sdks/{provider}", self.download_sdk),
             ("POST", "/sdks/generate", self.generate),
             ("GET", "/stats", self.stats),
             ("POST", "/reload", self.reload),
@@ -74,6 +76,21 @@ class Admin:
 
     async def list_sdks(self, _: Request) -> Response:
         return _rows(await asyncio.to_thread(versions.active, self._database))
+
+    async def download_sdk(self, request: Request) -> Response:
+        """The client that is served, as a file: the bytes that were proved, or a refusal."""
+        version = await asyncio.to_thread(versions.active_of, self._database, request.path_params["provider"])
+        headers = {
+            "etag": f'"{version.sha256}"',
+            "content-disposition": f'attachment; filename="{version.path}"',
+            "x-modelscan-version": str(version.version),
+            "x-modelscan-level": version.level,
+        }
+        if headers["etag"] in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        folder = self._service.settings.generation.path
+        source = await asyncio.to_thread(published_bytes, folder, version)
+        return Response(source, media_type="text/x-python", headers=headers)
 
     async def list_discoveries(self, _: Request) -> Response:
         return _rows(await self._service.discoveries.recent())

@@ -1,13 +1,17 @@
 """Published clients: a publication is one transaction, and makes a new registry generation."""
 
+import difflib
+
 from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.options import get_option, set_option
 from modelscan.catalog.rows import json_text, query, rows, storable
+from modelscan.errors import ProviderNotFound
 from modelscan.types import ClientSpec, SdkVersion, ValidationReport, utc_now
 
-__all__ = ["active", "all_versions", "generation", "publish", "snapshot"]
+__all__ = ["active", "active_of", "all_versions", "generation", "publish", "snapshot"]
 
 _GENERATION = "registry.generation"
+_NEAREST = 3
 
 
 def publish(
@@ -48,6 +52,18 @@ def publish(
 def active(database: Database) -> tuple[SdkVersion, ...]:
     """The versions that are served, by provider."""
     return snapshot(database)[1]
+
+
+def active_of(database: Database, provider: str) -> SdkVersion:
+    """The version of one provider that is served; raises ProviderNotFound, which names the nearest."""
+    found = {version.provider: version for version in active(database)}
+    if provider in found:
+        return found[provider]
+    nearest = difflib.get_close_matches(provider, found, n=_NEAREST, cutoff=0.5)
+    like = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
+    raise ProviderNotFound(
+        f"No client of {provider!r} is published.{like}", hint=f"Add it: modelscan add {provider}", nearest=nearest
+    )
 
 
 def all_versions(database: Database, provider: str | None = None) -> tuple[SdkVersion, ...]:

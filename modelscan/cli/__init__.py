@@ -16,7 +16,7 @@ COMMANDS = (
     Command("providers", "modelscan.cli.lists:providers", "List the providers."),
     Command("models", "modelscan.cli.lists:models", "List the models, of one provider or of all."),
     Command("keys", "modelscan.cli.keys:keys", "List the providers' keys, or add one."),
-    Command("sdks", "modelscan.cli.lists:sdks", "List the generated clients and their versions."),
+    Command("sdks", "modelscan.cli.sdks:sdks", "List the generated clients, or export one as a file."),
     Command("verify", "modelscan.cli.verify:verify", "Run a published client's contract test again."),
     Command("dossier", "modelscan.cli.dossier:dossier", "Show what is known, and which source says so."),
     Command("conflicts", "modelscan.cli.dossier:conflicts", "List what the sources disagree on."),

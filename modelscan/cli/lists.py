@@ -1,23 +1,19 @@
 """The commands that list what the catalogue holds; they work with the service up or down."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from modelscan.catalog import providers as provider_rows
-from modelscan.catalog import usage, versions
-from modelscan.catalog.database import Database
+from modelscan.catalog import usage
 from modelscan.catalog.usage import UsageStat
-from modelscan.cli.catalogue import catalogue_of
+from modelscan.cli.catalogue import NOTHING_YET, read_rows
 from modelscan.cli.display import print_json, print_rows, print_table
 from modelscan.cli.session import Session, json_option
-from modelscan.types import Model, Price, Provider, SdkVersion
+from modelscan.types import Model, Price, Provider
 
-__all__ = ["models", "providers", "sdks", "stats"]
-
-Row = TypeVar("Row")
-_NOTHING = "Nothing was added yet. Try: modelscan add demo/echo"
+__all__ = ["models", "providers", "stats"]
 
 
 @click.command()
@@ -35,7 +31,7 @@ def providers(session: Session) -> None:
         "protocol": lambda row: row.protocol,
         "base url": lambda row: row.base_url,
     }
-    print_rows(session, _read(session, provider_rows.all_providers), columns, empty=_NOTHING)
+    print_rows(session, read_rows(session, provider_rows.all_providers), columns, empty=NOTHING_YET)
 
 
 @click.command()
@@ -44,12 +40,12 @@ def providers(session: Session) -> None:
 @click.pass_obj
 def models(session: Session, provider: str | None) -> None:
     """List the models, of PROVIDER or of all. Prices are US dollars per million tokens; a dash is unknown."""
-    rows = _read(session, lambda database: provider_rows.models_of(database, provider))
+    rows = read_rows(session, lambda database: provider_rows.models_of(database, provider))
     if session.as_json:
         print_json([{"provider": owner, **model.model_dump(mode="json")} for owner, model in rows])
     elif not rows:
         click.echo(
-            f"No model of {provider} is known. Try: modelscan add {provider}" if provider else _NOTHING, err=True
+            f"No model of {provider} is known. Try: modelscan add {provider}" if provider else NOTHING_YET, err=True
         )
     else:
         titles = ("model", "context", "output", "in $/M", "out $/M", "can")
@@ -64,24 +60,6 @@ def _model_cells(owner: str, model: Model) -> tuple[Any, ...]:
 
 def _words(model: Model) -> str | None:
     return ", ".join(model.capabilities) or None
-
-
-@click.command()
-@json_option
-@click.pass_obj
-def sdks(session: Session) -> None:
-    """List the generated clients: every version, which one is active, and what was proved of it."""
-    columns: dict[str, Callable[[SdkVersion], Any]] = {
-        "provider": lambda row: row.provider,
-        "version": lambda row: row.version,
-        "active": lambda row: "yes" if row.active else "no",
-        "level": lambda row: row.level,
-        "published": lambda row: f"{row.published_at:%Y-%m-%d %H:%M:%S}",
-        "digest": lambda row: row.digest[:12],
-        "file": lambda row: row.path,
-        "why not higher": lambda row: row.why_not_higher,
-    }
-    print_rows(session, _read(session, versions.all_versions), columns, empty=_NOTHING)
 
 
 @click.command()
@@ -101,10 +79,5 @@ def stats(session: Session, model: str | None) -> None:
         "p95 ms": lambda row: row.latency_p95_ms,
         "last": lambda row: f"{row.last_at:%Y-%m-%d %H:%M:%S}",
     }
-    rows = _read(session, lambda database: usage.stats(database, model=model))
+    rows = read_rows(session, lambda database: usage.stats(database, model=model))
     print_rows(session, rows, columns, empty="No request was counted yet.")
-
-
-def _read(session: Session, read: Callable[[Database], tuple[Row, ...]]) -> tuple[Row, ...]:
-    database = catalogue_of(session)
-    return read(database) if database else ()

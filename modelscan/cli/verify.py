@@ -6,14 +6,13 @@ import os
 import click
 from pydantic import SecretStr
 
-from modelscan.catalog import versions
 from modelscan.catalog.database import Database
 from modelscan.cli.access import settings_of
-from modelscan.cli.catalogue import catalogue_of
+from modelscan.cli.catalogue import published
 from modelscan.cli.display import print_json, print_table
 from modelscan.cli.session import Session, json_option
 from modelscan.clients.loader import load as load_client
-from modelscan.errors import NoUsableKey, ProviderNotFound
+from modelscan.errors import NoUsableKey
 from modelscan.keys import store
 from modelscan.keys.custody import Custody
 from modelscan.settings import Settings
@@ -37,7 +36,7 @@ def verify(context: click.Context, provider: str, live: bool) -> None:
     """
     session: Session = context.obj
     settings = settings_of(session)
-    database, version = _published(catalogue_of(session), provider)
+    database, version = published(session, provider)
     spec = load_client(settings.generation.path, version)
     key = _key(settings, database, spec) if live else None
     report = asyncio.run(_validated(settings, version, spec, key, live))
@@ -47,13 +46,6 @@ def verify(context: click.Context, provider: str, live: bool) -> None:
         _print(report, provider, live=live)
     if not report.green or (live and report.level is not Level.LIVE):
         context.exit(1)
-
-
-def _published(database: Database | None, provider: str) -> tuple[Database, SdkVersion]:
-    found = [version for version in versions.active(database) if version.provider == provider] if database else []
-    if not database or not found:
-        raise ProviderNotFound(f"No client of {provider} is published.", hint=f"Add it: modelscan add {provider}")
-    return database, found[0]
 
 
 def _key(settings: Settings, database: Database, spec: ClientSpec) -> SecretStr | None:

@@ -1,6 +1,7 @@
 """The admin API over a real router: tokens, bodies, discoveries, keys, reloads."""
 
 import asyncio
+import hashlib
 from typing import Any
 
 import pytest
@@ -217,6 +218,36 @@ def test_what_is_served_is_listed(settings: Settings) -> None:
             assert (provider["id"], provider["state"], provider["level"]) == ("acme", "active", "live")
             (sdk,) = (await router.admin("GET", "/sdks")).json()
             assert (sdk["provider"], sdk["version"], sdk["active"]) == ("acme", 1, True)
+
+    asyncio.run(story())
+
+
+def test_a_client_is_downloaded_as_it_was_proved(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            (sdk,) = (await router.admin("GET", "/sdks")).json()
+            answer = await router.admin("GET", "/sdks/acme")
+            assert hashlib.sha256(answer.content).hexdigest() == sdk["sha256"]
+            assert answer.headers["content-disposition"] == 'attachment; filename="acme.py"'
+            assert answer.headers["content-type"].startswith("text/x-python")
+            assert (answer.headers["x-modelscan-version"], answer.headers["x-modelscan-level"]) == ("1", "live")
+            again = await router.http.get(
+                "/api/sdks/acme",
+                headers={"authorization": f"Bearer {TOKEN}", "if-none-match": answer.headers["etag"]},
+            )
+            assert (again.status_code, again.content) == (304, b"")
+
+    asyncio.run(story())
+
+
+def test_a_client_that_is_not_there_or_was_changed_is_not_downloaded(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            absent = await router.admin("GET", "/sdks/acne")
+            assert (absent.status_code, absent.json()["nearest"]) == (404, ["acme"])
+            (settings.generation.path / "acme.py").write_text("import os")
+            changed = await router.admin("GET", "/sdks/acme")
+            assert changed.json()["type"].endswith("generation-refused")
 
     asyncio.run(story())
 

@@ -28,7 +28,7 @@ WORK = Path(__file__).resolve().parents[2] / ".work"
 NO_LISTS = DiscoverySettings(
     models_dev_url="http://127.0.0.1:1/api.json", genai_prices_url="http://127.0.0.1:1/data.json"
 )
-FIXTURES = '{"fixtures": [{"match": {"userMessage": "Say hello"}, "response": {"content": "Hello there, how are you?"}}]}'
+SAID = '{"fixtures": [{"match": {"userMessage": "Say hello"}, "response": {"content": "Hello, how are you today?"}}]}'
 
 
 @contextmanager
@@ -61,7 +61,7 @@ def llmock() -> Iterator[str]:
 def aimock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Many protocols at one address, told what to answer."""
     said = tmp_path_factory.mktemp("aimock")
-    (said / "hello.json").write_text(FIXTURES)
+    (said / "hello.json").write_text(SAID)
     command = [str(WORK / "node_modules/.bin/llmock"), "-f", str(said), "--log-level", "silent"]
     with running(command, "/v1/models") as origin:
         yield origin
