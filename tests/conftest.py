@@ -30,7 +30,8 @@ def no_name_of_the_outside_is_resolved(monkeypatch: pytest.MonkeyPatch) -> Itera
 
     def guarded(host: Any, *more: Any, **named: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
-        if name in LOOPBACK or max(map(len, name.split("."))) > 63:  # No resolver is asked for such a long label.
+        # No resolver is asked for such a long label, nor for an address in one of its spellings.
+        if name in LOOPBACK or max(map(len, name.split("."))) > 63 or is_address(name):
             return resolve(host, *more, **named)
         if not name.endswith(".invalid"):  # Reserved: it never has an address.
             asked.append(name)
@@ -39,6 +40,15 @@ def no_name_of_the_outside_is_resolved(monkeypatch: pytest.MonkeyPatch) -> Itera
     monkeypatch.setattr(socket, "getaddrinfo", guarded)
     yield
     assert asked == []
+
+
+def is_address(name: str) -> bool:
+    """Whether it is an IPv4 address, as in `0x7f.1`, or an IPv6 one."""
+    try:
+        socket.inet_aton(name)
+    except OSError:
+        return ":" in name
+    return True
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from modelscan.sources import SOURCES
+from modelscan.sources.hosts import may_be_named
 from modelscan.sources.provider_itself import candidates
 from modelscan.sources.source import Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord, utc_now
@@ -54,8 +55,11 @@ def with_named_base_url(request: SourceRequest, records: Iterable[SourceRecord])
     by_source = {record.source: record.payload for record in records if record.trusted}
     for source, field in (("builtin", "base_url"), ("models.dev", "api")):
         payload = by_source.get(source)
-        if isinstance(payload, dict) and isinstance(named := payload.get(field), str) and named:
-            return replace(request, base_url=named)
+        named = payload.get(field) if isinstance(payload, dict) else None
+        if isinstance(named, str) and named:
+            # Refused here already: this is where a key is first sent to what a list named.
+            trusted = source == "builtin" or may_be_named(named, request.settings.allowed_private_hosts)
+            return replace(request, base_url=named) if trusted else request
     return request
 
 

@@ -1,7 +1,6 @@
 """HTTP to the outside: no redirects, limited sizes, and no address that nobody trusted named."""
 
 import ipaddress
-import json
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -14,14 +13,31 @@ import httpx2
 
 from modelscan import __version__
 from modelscan.errors import HostRefused, SourceUnavailable
+from modelscan.sources.json_body import json_of
 from modelscan.types import Frozen
 
-__all__ = ["Answer", "GuardedBackend", "ask", "host_port", "is_public", "open_client", "origin_of", "tls"]
+__all__ = [
+    "Answer",
+    "GuardedBackend",
+    "ask",
+    "host_port",
+    "is_public",
+    "open_client",
+    "origin_of",
+    "tls",
+]
 
-_MAX_BYTES = 64 * 2**20
+_MAX_BYTES = 16 * 2**20
+"""models.dev's whole list has 2.4 MB; what parses from JSON takes up to twenty times its bytes."""
 _MAX_SECONDS = 60.0
 """For one whole answer: the client's own timeout starts again with each chunk."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SPECIAL = tuple(
+    ipaddress.ip_network(net)
+    for net in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20", "fec0::/10")
+)
+"""What Python 3.11 counts as global and no provider lives at: metadata services of clouds, relays, examples, sites."""
+_ISATAP = (0x5EFE, 0x0200_5EFE)
 
 
 Resolve = Callable[..., Awaitable[Sequence[tuple[Any, ...]]]]
@@ -102,12 +118,14 @@ def is_public(address: str) -> bool:
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         ip = ip.ipv4_mapped or ip.sixtofour or _translated(ip) or (ip.teredo[1] if ip.teredo else ip)
-    return ip.is_global and not ip.is_multicast and not ip.is_reserved
+    special = any(ip in network for network in _SPECIAL)
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or special)
 
 
 def _translated(ip: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address behind a NAT64 one, as networks without IPv4 resolve names to."""
-    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in _NAT64 else None
+    """The IPv4 address behind a NAT64 one, as networks without IPv4 resolve names to, or an ISATAP one."""
+    wraps = ip in _NAT64 or (int(ip) >> 32 & 0xFFFFFFFF) in _ISATAP
+    return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if wraps else None
 
 
 @cache
@@ -141,7 +159,7 @@ async def ask(http: httpx2.AsyncClient, method: str, url: str, *, limit: int = _
                 body = await _read(answer, limit)
     except (httpx2.TransportError, httpx2.InvalidURL, httpx2.DecodingError, TimeoutError) as error:
         raise SourceUnavailable(f"{_place(url)} cannot be reached: {_words(error)}.", url=url) from error
-    return Answer(status=answer.status_code, headers=dict(answer.headers), body=body, json_body=_parsed(body))
+    return Answer(status=answer.status_code, headers=dict(answer.headers), body=body, json_body=json_of(body))
 
 
 async def _read(answer: httpx2.Response, limit: int) -> bytes:
@@ -179,18 +197,3 @@ def origin_of(url: str) -> str:
     """`scheme://host:port` of a URL, for messages and for comparing hosts."""
     parsed = httpx2.URL(url)
     return f"{parsed.scheme}://{parsed.netloc.decode()}"
-
-
-def _parsed(body: bytes) -> Any:
-    """JSON that can be stored again: without NaN and Infinity, and without half a surrogate pair."""
-    try:
-        parsed = json.loads(body, parse_constant=_refuse_constant)
-        if b"\\u" in body:
-            json.dumps(parsed, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        return None
-    return parsed
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")

@@ -44,7 +44,8 @@ def is_base_url(text: str) -> bool:
         url = httpx2.URL(text)
     except httpx2.InvalidURL:
         return False
-    named = url.scheme in ("http", "https") and bool(url.host) and "%" not in url.host and (url.port or 1) < 65536
+    port = 1 if url.port is None else url.port
+    named = url.scheme in ("http", "https") and bool(url.host) and "%" not in url.host and 0 < port < 65536
     return named and not (url.userinfo or url.query or url.fragment)
 
 

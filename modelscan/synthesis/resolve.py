@@ -1,20 +1,20 @@
 """The last word on a proposal: each field cites a record, and no URL enters that no trusted record names."""
 
-import re
-import socket
 from collections.abc import Iterator, Mapping
 
-import httpx2
 from pydantic import JsonValue, ValidationError
 
 from modelscan.errors import HostRefused, NotEnoughEvidence
-from modelscan.sources.http import host_port, is_public
+from modelscan.sources.hosts import fixed_url, why_not_named
 from modelscan.sources.provider_itself import candidates
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Auth, ClientSpec, Model, Quirks
 from modelscan.wire import protocol_named
 
 __all__ = ["resolve"]
+
+_ADDRESS_FIELDS = ("api", "base_url")
+"""What sources call the address of an API in their payloads."""
 
 
 def resolve(
@@ -72,10 +72,9 @@ def _check_base_url(evidence: Evidence, base_url: str) -> bool:
     owners = {
         record.source
         for record in evidence.records
-        if record.trusted and any(base_url in candidates(text) for text in _texts(record.payload))
+        if record.trusted and any(base_url in candidates(text) for text in _addresses(record.payload))
     }
-    url = _parsed(base_url)
-    if url is None:
+    if fixed_url(base_url) is None:
         raise NotEnoughEvidence(
             f"Not enough evidence for {evidence.identifier.provider}: {base_url} names no fixed http(s) host.",
             hint=f"If you know it: modelscan add {evidence.identifier} --base-url URL",
@@ -88,39 +87,19 @@ def _check_base_url(evidence: Evidence, base_url: str) -> bool:
             base_url=base_url,
         )
     own = "operator" in owners or (owners == {"builtin"} and evidence.identifier.provider == "demo")
-    if not own and _is_private(url.host) and not {url.host, host_port(str(url))} & set(evidence.allowed_private):
+    if not own and (why := why_not_named(base_url, evidence.allowed_private)):
         raise HostRefused(
-            f"{base_url} is a private address, which a list may not name.",
+            f"{base_url} {why}.",
             hint=f"If it is yours: modelscan add {evidence.identifier} --base-url {base_url}",
             base_url=base_url,
         )
     return own
 
 
-def _parsed(base_url: str) -> httpx2.URL | None:
-    """The URL with its variables in place, where it is http(s) and names a host."""
-    try:
-        url = httpx2.URL(re.sub(r"\$\{\w+\}", "variable", base_url))
-    except httpx2.InvalidURL:
-        return None
-    return url if url.scheme in ("http", "https") and url.host and not url.userinfo else None
-
-
-def _is_private(host: str) -> bool:
-    """Whether it is a private address in any spelling (`127.1`, `2130706433`), or a name for such."""
-    try:
-        return not is_public(host if ":" in host else socket.inet_ntoa(socket.inet_aton(host)))
-    except OSError:
-        return f".{host.rstrip('.')}".endswith((".localhost", ".local", ".internal"))
-
-
-def _texts(value: JsonValue) -> Iterator[str]:
-    """Every text in a payload, at any depth."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
+def _addresses(value: JsonValue) -> Iterator[str]:
+    """Every text that a payload gives as an address of an API, at any depth; one in a name or a note is only words."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        yield from (text for field in _ADDRESS_FIELDS if isinstance(text := value.get(field), str))
+    for one in inner:
+        yield from _addresses(one)

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-__all__ = ["EndpointPath", "HeaderName", "QueryParameters", "StaticHeaders"]
+__all__ = ["SECRET", "EndpointPath", "HeaderName", "QueryParameters", "StaticHeaders"]
 
 _MOST = 16
-_SECRET = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
+SECRET = re.compile(r"auth|cookie|credential|key|passw|secret|session|signature|token", re.IGNORECASE)
+"""What the name of a header, a parameter or a variable has in it where a secret may stand behind it."""
 _OF_THE_CONNECTION = (
     "accept-encoding connection content-encoding content-length content-type date expect forwarded host keep-alive "
     "origin referer te trailer transfer-encoding upgrade user-agent via"
@@ -33,7 +34,7 @@ def _inert_headers(headers: dict[str, str]) -> dict[str, str]:
 
 def _no_secret(named: dict[str, str]) -> dict[str, str]:
     for name in named:
-        if _SECRET.search(name):
+        if SECRET.search(name):
             raise ValueError(f"{name} looks like a secret's name; keys are sent as `auth` says and in no other way")
     return named
 

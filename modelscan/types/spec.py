@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from modelscan.types.base import Frozen, digest_of
 from modelscan.types.identifier import ModelId, ProviderId
-from modelscan.types.request import EndpointPath, HeaderName, QueryParameters, StaticHeaders
+from modelscan.types.request import SECRET, EndpointPath, HeaderName, QueryParameters, StaticHeaders
 
 __all__ = ["Auth", "ClientSpec", "Endpoint", "Model", "Operation", "Price", "Quirks"]
 
@@ -21,7 +21,7 @@ _ADDRESS_PART = re.compile(r"[A-Z][A-Z0-9_]*_(ACCOUNT|BASE_URL|ENDPOINT|HOST|LOC
 
 def _without_secrets(text: str) -> str:
     for name in _VARIABLE.findall(text):
-        if not _ADDRESS_PART.fullmatch(name) or "KEY" in name:
+        if not _ADDRESS_PART.fullmatch(name) or SECRET.search(name):
             raise ValueError(f"its base URL would hold the variable {name[:64]!r}, which may be a secret")
     return text
 

@@ -1,7 +1,6 @@
 """Asks the real host, without a key, whether it answers as an API of its protocol should."""
 
 import asyncio
-import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Any
 import httpx2
 
 from modelscan.errors import HostRefused
+from modelscan.sources.json_body import json_of
 from modelscan.types import CaseResult, ClientSpec, Level
 from modelscan.wire import protocol_named
 
@@ -22,7 +22,7 @@ REFUSED = frozenset({401, 403})
 BUSY = frozenset({402, 429, 503, 529})
 """The statuses of a quota or an overload: they prove nothing about the client."""
 _UNAVAILABLE = BUSY | {500, 502, 504}
-_BODY_BYTES = 32 * 2**20
+_BODY_BYTES = 8 * 2**20
 _ASKS_FOR_KEY = re.compile(r"\b(api[ _-]?key|auth\w*|token|credentials?)\b", re.IGNORECASE)
 _LOGIN_SCHEMES = ("basic", "digest", "negotiate", "ntlm")
 
@@ -146,14 +146,10 @@ async def _ask(
     http: httpx2.AsyncClient, method: str, url: str, headers: Mapping[str, str], body: dict[str, Any] | None
 ) -> Answer:
     async with http.stream(method, url, headers=headers, json=body) as response:
-        text = (await _read(response)).decode(errors="replace")
-    try:
-        payload = json.loads(text)
-    except ValueError:
-        payload = None
+        came = await _read(response)
     headers = response.headers
-    www_authenticate = headers.get("www-authenticate", "")
-    return Answer(response.status_code, headers.get("content-type", ""), www_authenticate, payload, text)
+    www_authenticate, text = headers.get("www-authenticate", ""), came.decode(errors="replace")
+    return Answer(response.status_code, headers.get("content-type", ""), www_authenticate, json_of(came), text)
 
 
 async def _read(response: httpx2.Response) -> bytes:
