@@ -49,6 +49,13 @@ class DiscoverySettings(_Section):
     genai_prices_url: str = (
         "https://raw.githubusercontent.com/pydantic/genai-prices/refs/heads/main/prices/new_data/v2/data.json"
     )
+    huggingface_url: str = "https://huggingface.co"
+    huggingface_router_url: str = "https://router.huggingface.co/v1"
+    modelscope_url: str = "https://modelscope.cn"
+    modelscope_inference_url: str = "https://api-inference.modelscope.cn/v1"
+    gpustack_catalogue_url: str = (
+        "https://raw.githubusercontent.com/gpustack/gpustack/refs/heads/main/gpustack/assets/model-catalog.yaml"
+    )
     allowed_private_hosts: tuple[str, ...] = ()
     """Private or loopback hosts that a source (not only the operator) may name."""
     timeout_seconds: float = Field(default=10.0, gt=0)

@@ -1,8 +1,10 @@
 """Base URLs of well-known providers that publish none in the lists, each from the provider's own documentation."""
 
+from collections.abc import Collection, Iterable
+
 from pydantic import JsonValue
 
-from modelscan.sources.source import Source, SourceRequest
+from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord
 
 __all__ = ["BUILTIN", "ROWS"]
@@ -55,4 +57,9 @@ def _demo(base_url: str) -> SourceRecord:
     return SourceRecord.of(source="builtin", subject=DEMO, url=base_url, payload=payload, trusted=True)
 
 
-BUILTIN = Source(name="builtin", fetch=fetch, cached=False)
+def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
+    payload = record.payload if isinstance(record.payload, dict) else {}
+    return [Said(record.subject, field, payload[field]) for field in ("base_url", "protocol") if payload.get(field)]
+
+
+BUILTIN = Source(name="builtin", fetch=fetch, cached=False, claims=_claims)

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from modelscan.sources import SOURCES
 from modelscan.sources.hosts import may_be_named
-from modelscan.sources.provider_itself import candidates
 from modelscan.sources.source import Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord, utc_now
 
@@ -39,15 +38,15 @@ class Scrape(Frozen):
 def first_wave(request: SourceRequest) -> tuple[Source, ...]:
     """The sources that can be asked at once."""
     return tuple(
-        source
-        for source in SOURCES
-        if (request.base_url or not source.needs_base_url) and (request.operator_named or not source.operator_only)
+        source for source in SOURCES if source.concerns(request) and (request.base_url or not source.needs_base_url)
     )
 
 
 def second_wave(request: SourceRequest) -> tuple[Source, ...]:
     """Those that needed a base URL, where the first wave's request had none."""
-    return () if request.base_url else tuple(source for source in SOURCES if source.needs_base_url)
+    if request.base_url:
+        return ()
+    return tuple(source for source in SOURCES if source.needs_base_url and source.concerns(request))
 
 
 def with_named_base_url(request: SourceRequest, records: Iterable[SourceRecord]) -> SourceRequest:
@@ -86,5 +85,4 @@ def _young(source: Source, request: SourceRequest, saved: Saved) -> SourceRecord
     if not source.cached or (source.needs_base_url and request.operator_named):
         return None
     since = utc_now() - timedelta(days=request.settings.cache_days)
-    url = candidates(request.base_url)[0] if source.needs_base_url and request.base_url else None
-    return saved(source.name, request.identifier.provider, url, since)
+    return saved(source.name, source.subject(request), source.saved_url(request), since)

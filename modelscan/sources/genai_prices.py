@@ -14,7 +14,7 @@ from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import ask
 from modelscan.sources.model_match import clause_of, fits
 from modelscan.sources.quantities import Dollars
-from modelscan.sources.source import Source, SourceRequest
+from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import Price, SourceGap, SourceRecord, utc_now
 
 __all__ = ["GENAI_PRICES", "THEIR_IDS", "prices_of", "record_of"]
@@ -191,4 +191,10 @@ def _shipped() -> Iterable[Any]:
     return providers
 
 
-GENAI_PRICES = Source(name=NAME, fetch=fetch)
+def _claims(record: SourceRecord, models: Collection[str]) -> Iterable[Said]:
+    for model, price in prices_of(record, models).items():
+        for field, value in price.model_dump(mode="json", exclude_none=True).items():
+            yield Said(f"{record.subject}/{model}", f"price.{field}", value)
+
+
+GENAI_PRICES = Source(name=NAME, fetch=fetch, claims=_claims)

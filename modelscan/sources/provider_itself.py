@@ -1,7 +1,7 @@
 """The provider itself: what it lists, and how it answers those who have no key."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Literal
 
 import httpx2
@@ -9,7 +9,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import Answer, ask
-from modelscan.sources.source import Source, SourceRequest
+from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord
 
 __all__ = ["PROVIDER", "Observation", "candidates", "observations_of"]
@@ -153,4 +153,15 @@ def _has_id(row: Any) -> bool:
     return isinstance(row, dict) and isinstance(row.get("id"), str)
 
 
-PROVIDER = Source(name=NAME, fetch=fetch, needs_base_url=True)
+def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
+    """The first list of models that it answered with."""
+    listed = next((seen.models for seen in observations_of(record) if seen.shape == "models"), None)
+    if listed is not None:
+        yield Said(record.subject, "models", list(listed))
+
+
+def _saved_url(request: SourceRequest) -> str | None:
+    return candidates(request.base_url)[0] if request.base_url else None
+
+
+PROVIDER = Source(name=NAME, fetch=fetch, needs_base_url=True, saved_url=_saved_url, claims=_claims)

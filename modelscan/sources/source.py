@@ -1,16 +1,18 @@
-"""What a source is: a row with a name, whether its URLs may be trusted, and how it is asked."""
+"""What a source is: a row that says how it is asked, whom it concerns, and what its records claim."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx2
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
-from modelscan.errors import InvalidInput
+from modelscan.errors import HostRefused, InvalidInput, SourceUnavailable
 from modelscan.settings import DiscoverySettings
+from modelscan.sources.http import Answer, ask
 from modelscan.types import Identifier, SourceGap, SourceRecord
 
-__all__ = ["Source", "SourceRequest", "is_base_url"]
+__all__ = ["Said", "Source", "SourceRequest", "answer_or_gap", "is_base_url"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class SourceRequest:
     """Where this service's reference provider listens."""
     key: SecretStr | None = None
     """May be sent to `base_url` and nowhere else."""
+    deep: bool = False
+    """Whether every source is to be asked, and more of each (`--deep`); else only what is quick and likely."""
 
     def __post_init__(self) -> None:
         """Raises InvalidInput where the operator's base URL is none, or holds what may be a secret."""
@@ -50,14 +54,65 @@ def is_base_url(text: str) -> bool:
 
 
 @dataclass(frozen=True)
+class Said:
+    """One value that a record claims."""
+
+    subject: str
+    """`provider` or `provider/model`."""
+    field: str
+    value: JsonValue
+    confidence: float | None = None
+    """Between 0 and 1, where it is another than its source's."""
+
+
+def _everybody(_: SourceRequest) -> bool:
+    return True
+
+
+def _anywhere(_: SourceRequest) -> None:
+    """Any record of this source and subject may be used again."""
+
+
+@dataclass(frozen=True)
 class Source:
-    """One source. `needs_base_url`: it asks the provider itself, so some other source must say first where that is.
-    `operator_only`: it has nothing to say but where the operator named a base URL."""
+    """One source."""
 
     name: str
     fetch: Callable[[SourceRequest], Awaitable[SourceRecord | SourceGap | None]]
-    """None where the source has nothing to do with the request."""
+    """None where the source has nothing to say of the request."""
+    claims: Callable[[SourceRecord, Collection[str]], Iterable[Said]]
+    """(record, the provider's models as far as other records name them) -> what it claims. Never raises."""
+    concerns: Callable[[SourceRequest], bool] = _everybody
+    """Whether it may know anything of what is asked; it is not asked where it says no."""
     needs_base_url: bool = False
-    operator_only: bool = False
+    """It asks the provider itself, so some other source must say first where that is."""
+    per_model: bool = False
+    """Whether its records speak of the one model that is asked for: their subject is `provider/model`."""
     cached: bool = True
     """Whether an answer is used again for `discovery.cache_days`."""
+    saved_url: Callable[[SourceRequest], str | None] = _anywhere
+    """The URL of the record that may be used again; None for any."""
+    confidence: float = 0.9
+    """Of what it claims, between 0 and 1, where it answered today; a snapshot counts for two thirds of it."""
+
+    def subject(self, request: SourceRequest) -> str:
+        """What its record of this request speaks of."""
+        return str(request.identifier) if self.per_model else request.identifier.provider
+
+
+async def answer_or_gap(
+    request: SourceRequest, source: str, url: str, *, limit: int, **more: Any
+) -> Answer | SourceGap:
+    """A GET that answered 200, or why there is none. `limit` in bytes."""
+    try:
+        answer = await ask(request.http, "GET", url, limit=limit, **more)
+    except HostRefused as error:
+        return SourceGap(source=source, kind="refused", reason=error.message)
+    except SourceUnavailable as error:
+        return SourceGap(source=source, kind="unreachable", reason=error.message)
+    if answer.status == 200:
+        return answer
+    reason = f"{url} answered {answer.status}"
+    if answer.status == 404:
+        return SourceGap(source=source, kind="unknown", reason=reason)
+    return SourceGap(source=source, kind="unreachable" if answer.status >= 500 else "refused", reason=reason)

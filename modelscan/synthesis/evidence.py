@@ -5,12 +5,16 @@ from functools import cached_property
 
 from pydantic import ValidationError
 
-from modelscan.sources.genai_prices import prices_of
-from modelscan.sources.models_dev import ListedModel, ListedProvider, models_of, read_provider
+from modelscan.sources import SOURCES
+from modelscan.sources.models_dev import ListedModel, ListedProvider, read_provider
 from modelscan.sources.provider_itself import Observation, observations_of
-from modelscan.types import Fact, Frozen, Identifier, Model, Price, SourceGap, SourceRecord
+from modelscan.sources.source import Said, Source
+from modelscan.types import Fact, Frozen, Identifier, SourceGap, SourceRecord
 
 __all__ = ["Evidence", "facts_of"]
+
+_STALE = 2 / 3
+"""Of the confidence, for a snapshot that stands in for its source."""
 
 
 class Evidence(Frozen):
@@ -50,57 +54,31 @@ class Evidence(Frozen):
 
 def facts_of(evidence: Evidence) -> tuple[Fact, ...]:
     """One fact for each value that a record claims of the provider or of a model."""
-    return (*_provider_facts(evidence), *_model_facts(evidence), *_other_prices(evidence))
+    models = _models_of(evidence)
+    return tuple(
+        _fact(said, source, record) for source, record in _told(evidence) for said in source.claims(record, models)
+    )
 
 
-def _provider_facts(evidence: Evidence) -> Iterable[Fact]:
-    subject = evidence.identifier.provider
-    for source, names in (
-        ("operator", ("base_url",)),
-        ("builtin", ("base_url", "protocol")),
-        ("models.dev", ("name", "npm", "api", "doc")),
-    ):
-        for name in names:
-            if (value := evidence.claim(source, name)) and (record := evidence.record(source)):
-                field = {"api": "base_url", "npm": "package"}.get(name, name)
-                yield _fact(subject, field, value, record)
-    record = evidence.record("provider")
-    for seen in evidence.observations:
-        if record and seen.shape == "models":
-            yield _fact(subject, "models", list(seen.models), record)
-            return
+def _told(evidence: Evidence) -> Iterable[tuple[Source, SourceRecord]]:
+    rows = {source.name: source for source in SOURCES}
+    return ((rows[record.source], record) for record in evidence.records if record.source in rows)
 
 
-def _model_facts(evidence: Evidence) -> Iterable[Fact]:
-    record = evidence.record("models.dev")
-    if evidence.listed is None or record is None:
-        return
-    for model in models_of(evidence.listed[1]):
-        subject = f"{evidence.identifier.provider}/{model.id}"
-        for field, value in _values(model):
-            yield _fact(subject, field, value, record)
+def _models_of(evidence: Evidence) -> frozenset[str]:
+    """The provider's models by name: the one that is asked for, and those that it or models.dev lists."""
+    listed = {model.id for model in evidence.listed[1]} if evidence.listed else set()
+    served = {model for seen in evidence.observations for model in seen.models}
+    return frozenset(listed | served | ({evidence.identifier.model} if evidence.identifier.model else set()))
 
 
-def _other_prices(evidence: Evidence) -> Iterable[Fact]:
-    if record := evidence.record("genai-prices"):
-        for model, price in prices_of(record).items():
-            for field, value in _prices(price):
-                yield _fact(f"{evidence.identifier.provider}/{model}", field, value, record)
-
-
-def _prices(price: Price) -> Iterable[tuple[str, object]]:
-    return ((f"price.{name}", value) for name, value in price.model_dump(mode="json", exclude_none=True).items())
-
-
-def _values(model: Model) -> Iterable[tuple[str, object]]:
-    flat = model.model_dump(mode="json", exclude={"id", "price"})
-    flat |= dict(_prices(model.price)) if model.price else {}
-    return ((field, value) for field, value in flat.items() if value not in (None, [], ()))
-
-
-def _fact(subject: str, field: str, value: object, record: SourceRecord) -> Fact:
+def _fact(said: Said, source: Source, record: SourceRecord) -> Fact:
     """A snapshot counts for less than an answer of today."""
-    confidence = 0.6 if record.stale else 0.9
-    return Fact.model_validate(
-        {"subject": subject, "field": field, "value": value, "record": record.id, "confidence": confidence}
+    confidence = source.confidence if said.confidence is None else said.confidence
+    return Fact(
+        subject=said.subject,
+        field=said.field,
+        value=said.value,
+        record=record.id,
+        confidence=round(confidence * (_STALE if record.stale else 1), 3),
     )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 
 from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
+from modelscan.sources.gpustack import chat_models_of
 from modelscan.sources.models_dev import ListedModel, ListedProvider, models_of
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Model, SourceRecord
@@ -86,7 +87,9 @@ def _wanted(id_: str, known: dict[str, Model], evidence: Evidence) -> bool:
 
 def _of_own_server(evidence: Evidence, served: tuple[str, ...]) -> tuple[tuple[Model, ...], SourceRecord]:
     """What it lists, or on its operator's word alone the model that was asked for."""
-    itself, operator = evidence.record("provider"), evidence.record("operator")
+    itself, operator, stack = (evidence.record(source) for source in ("provider", "operator", "gpustack"))
+    if stack and (chatting := chat_models_of(stack)):
+        return tuple(Model(id=id_) for id_ in chatting if _usable(id_)), stack
     if itself and served:
         return tuple(Model(id=id_) for id_ in served), itself
     if operator and evidence.identifier.model:

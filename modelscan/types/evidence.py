@@ -17,7 +17,7 @@ class SourceRecord(Frozen):
     source: str
     """The source's name: `models.dev`, `provider`, `operator`, `builtin`."""
     subject: str
-    """The provider id that it speaks of."""
+    """The provider that it speaks of, or `provider/model` where it was asked of one model."""
     url: str
     fetched_at: AwareDatetime
     sha256: str

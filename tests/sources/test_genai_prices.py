@@ -1,4 +1,5 @@
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import metadata
@@ -131,6 +132,8 @@ def test_a_model_is_found_by_their_match_clause_where_one_row_alone_speaks_of_it
     assert prices["Anvil-2026-01-01"] == prices["anvil"]
     assert prices["rocket-x"] == prices["rocket"]
     assert {"other", "both-rocket-anvil"} & set(prices) == set()
+    odd = usual().model_copy(update={"payload": {"models": {"a": {"input_mtok": "1"}}, "match": {"a": ["no clause"]}}})
+    assert set(prices_of(odd, ["b"])) == {"a"}
 
 
 @pytest.mark.parametrize("payload", [None, [], {"models": 7}, {"models": {"a": {"another": "form"}}}])
@@ -150,8 +153,6 @@ def test_every_id_of_the_table_is_theirs_and_needed() -> None:
 
 
 def test_the_table_is_complete_by_the_hosts_that_their_list_prices() -> None:
-    import re
-
     listed = corpus_json("models_dev_api.json")
     assert set(THEIR_IDS) <= set(listed)
     for ours, row in listed.items():

@@ -1,9 +1,12 @@
+from typing import Any
+
 import pytest
 
 from modelscan.errors import NotEnoughEvidence, UnknownIdentifier
 from modelscan.sources.provider_itself import Observation
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.models import left_out, models_for
+from modelscan.types import SourceRecord
 from tests.synthesis.telling import ACME, BOX, evidence, listed, operator, provider, saw
 
 
@@ -87,3 +90,22 @@ def test_an_own_server_that_lists_nothing_is_believed_for_the_model_its_operator
 def test_an_own_server_that_lists_nothing_needs_a_model_to_be_named() -> None:
     with pytest.raises(NotEnoughEvidence, match="Name one"):
         models_for(evidence("local", operator(), provider(saw("GET", 404))), BOX)
+
+
+def stack(*served: str, **categories: list[str]) -> SourceRecord:
+    routes = [{"name": name, "categories": of} for name, of in categories.items()]
+    payload: Any = {"model-routes": routes, "served": [{"id": id_} for id_ in served]}
+    return SourceRecord.of(source="gpustack", subject="local", url=BOX, payload=payload, trusted=False)
+
+
+def test_of_a_gpustack_server_what_it_calls_language_models_is_served_and_it_is_cited() -> None:
+    told = evidence(
+        "local", operator(), provider(saw("GET", 200, "bge", "smol")), stack("bge", "smol", bge=["embedding"])
+    )
+    models, to_try, record = models_for(told, BOX)
+    assert ([model.id for model in models], to_try, record.source) == (["smol"], "smol", "gpustack")
+
+
+def test_a_gpustack_server_that_shows_nothing_leaves_it_to_its_open_answers() -> None:
+    told = evidence("local", operator(), provider(saw("GET", 200, "smol")), stack())
+    assert models_for(told, BOX)[2].source == "provider"

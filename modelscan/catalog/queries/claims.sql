@@ -2,7 +2,7 @@
 WITH newest AS (
     SELECT source, subject, arg_max(id, fetched_at) AS id
     FROM source_records
-    WHERE $provider IS NULL OR subject = $provider
+    WHERE $provider IS NULL OR subject = $provider OR starts_with(subject, $provider || '/')
     GROUP BY source, subject
 )
 SELECT f.subject, f.field, f.value, r.source, r.url, r.fetched_at, r.sha256, r.stale, f.confidence, f.record
