@@ -21,15 +21,18 @@ __all__ = ["discover_provider"]
 
 
 @flow(name="discover-provider", flow_run_name="discover {identifier}", persist_result=False)
-async def discover_provider(identifier: str, base_url: str | None = None, refresh: bool = False) -> str:
+async def discover_provider(
+    identifier: str, base_url: str | None = None, refresh: bool = False, deep: bool = False
+) -> str:
     """Find out how to talk to a model or a provider, prove it, and serve it.
 
     Args:
         identifier: `provider/model`, such as deepseek/deepseek-chat, or a provider alone.
         base_url: The address of an OpenAI-compatible server of your own, up to and with /v1.
         refresh: Ask the sources anew instead of using their answers of the last days.
+        deep: Ask every source, and more of each; without it only what is quick and likely to know.
     """
-    async with opened(identifier, base_url, refresh) as run:
+    async with opened(identifier, base_url, refresh, deep) as run:
         evidence, request = await _gather(run)
         remembering = asyncio.create_task(remember(run, evidence))
         try:

@@ -141,7 +141,7 @@ class Admin:
         identifier = Identifier.parse(asked.identifier)
         if key is not None:  # Kept before the run begins, which is never told of it.
             await self._service.add_key(identifier.provider, key, asked.base_url)
-        started = await self._service.discoveries.start(identifier, asked.base_url, asked.refresh)
+        started = await self._service.discoveries.start(identifier, asked.base_url, asked.refresh, asked.deep)
         return await self._outcome(started, wait)
 
     async def _outcome(self, discovery: Discovery, wait: float | None) -> Response:

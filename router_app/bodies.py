@@ -39,6 +39,7 @@ class Discover(_Body):
     identifier: str
     base_url: Annotated[str, AfterValidator(_http_url)] | None = None
     refresh: bool = False
+    deep: bool = False
 
 
 class AddProvider(Discover):

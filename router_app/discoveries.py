@@ -26,10 +26,17 @@ class Discoveries:
         self._notify = notify
         self._seen: dict[str, tuple[Signature, Discovery]] = {}
 
-    async def start(self, identifier: Identifier, base_url: str | None = None, refresh: bool = False) -> Discovery:
+    async def start(
+        self, identifier: Identifier, base_url: str | None = None, refresh: bool = False, deep: bool = False
+    ) -> Discovery:
         """Queue a discovery."""
         discovery = Discovery(
-            id=uuid.uuid4().hex, identifier=str(identifier), base_url=base_url, refresh=refresh, created_at=utc_now()
+            id=uuid.uuid4().hex,
+            identifier=str(identifier),
+            base_url=base_url,
+            refresh=refresh,
+            deep=deep,
+            created_at=utc_now(),
         )
         await asyncio.to_thread(discoveries.create, self._database, discovery)
         self._notify()
@@ -40,7 +47,7 @@ class Discoveries:
         before = await asyncio.to_thread(self._origin, provider)
         if before is None:
             return await self.start(Identifier(provider=provider))
-        return await self.start(Identifier.parse(before.identifier), before.base_url)
+        return await self.start(Identifier.parse(before.identifier), before.base_url, deep=before.deep)
 
     async def get(self, discovery_id: str) -> Discovery:
         """One discovery; raises DiscoveryNotFound.

@@ -85,6 +85,7 @@ class Dispatcher:
                 "identifier": discovery.identifier,
                 "base_url": discovery.base_url,
                 "refresh": discovery.refresh,
+                "deep": discovery.deep,
             },
             "tags": [f"discovery:{discovery.id}"],
             "idempotency_key": discovery.id,

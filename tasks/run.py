@@ -86,6 +86,7 @@ class Run:
             operator_named=self.discovery.base_url is not None,
             demo_base_url=self.bench.told("reference.url"),
             key=min(usable, key=lambda one: one.key.score).secret if usable else None,
+            deep=self.discovery.deep,
         )
 
     async def succeeded(self, gaps: Sequence[SourceGap], **result: Any) -> Discovery:
@@ -95,10 +96,10 @@ class Run:
 
 
 @asynccontextmanager
-async def opened(identifier: str, base_url: str | None, refresh: bool) -> AsyncIterator[Run]:
+async def opened(identifier: str, base_url: str | None, refresh: bool, deep: bool = False) -> AsyncIterator[Run]:
     """Find the row that asked for this run (by the tag of its flow run), or make one; record how the run fails."""
     bench = await asyncio.to_thread(the_bench)
-    discovery = await asyncio.to_thread(_row, bench, identifier, base_url, refresh)
+    discovery = await asyncio.to_thread(_row, bench, identifier, base_url, refresh, deep)
     telling = Telling(bench.database, discovery)
     try:
         parsed = Identifier.parse(identifier)
@@ -113,7 +114,7 @@ async def opened(identifier: str, base_url: str | None, refresh: bool) -> AsyncI
         raise
 
 
-def _row(bench: Bench, identifier: str, base_url: str | None, refresh: bool) -> Discovery:
+def _row(bench: Bench, identifier: str, base_url: str | None, refresh: bool, deep: bool) -> Discovery:
     changes = {"state": DiscoveryState.RUNNING, "flow_run_id": runtime.flow_run.id}
     asked = next((tag.partition(":")[2] for tag in runtime.flow_run.tags or () if tag.startswith("discovery:")), None)
     if asked:
@@ -123,6 +124,7 @@ def _row(bench: Bench, identifier: str, base_url: str | None, refresh: bool) -> 
         identifier=identifier,
         base_url=base_url,
         refresh=refresh,
+        deep=deep,
         created_at=utc_now(),
     ).model_copy(update=changes)
     discoveries.create(bench.database, made)

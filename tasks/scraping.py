@@ -1,5 +1,6 @@
 """One task a source."""
 
+import logging
 from typing import Any
 
 from prefect import task
@@ -12,6 +13,7 @@ from modelscan.catalog import records
 from modelscan.errors import SourceUnavailable
 from modelscan.sources import source_named
 from modelscan.sources.gather import Scrape, scrape
+from modelscan.sources.http import NOT_REACHED
 from modelscan.sources.source import SourceRequest
 from modelscan.synthesis.evidence import Evidence, facts_of
 from tasks.run import Run
@@ -19,6 +21,7 @@ from tasks.run import Run
 __all__ = ["remember", "scrape_source", "scrape_task"]
 
 _RETRIES = 1
+_log = logging.getLogger(__name__)
 
 
 def _is_transport_fault(_task: object, _run: object, state: State[Any]) -> bool:
@@ -51,14 +54,14 @@ async def scrape_task(run: Run, request: SourceRequest, name: str) -> State[Scra
                 raise SourceUnavailable(fault)
             step.detail = found.said
             step.state = "cached" if found.cached else "done"
+            _log.info("%s: %s", name, found.said)
     return Completed(name="Cached" if found.cached else "Completed", message=found.said, data=found)
 
 
 def _transport_fault(found: Scrape) -> str:
-    """Why the source itself could not be asked, also where a snapshot stands in for it."""
-    if found.gap and found.gap.kind == "unreachable":
-        return found.gap.reason
-    return found.record.note if found.record and found.record.stale else ""
+    """Why the source itself could not be asked, also where a snapshot stands in for it; empty where it answered."""
+    said = found.gap.reason if found.gap else found.record.note if found.record and found.record.stale else ""
+    return said if NOT_REACHED in said else ""
 
 
 def _may_try_again() -> bool:

@@ -28,6 +28,7 @@ PATIENCE_SECONDS = 60.0
 @click.option("--base-url", help="The address of an OpenAI-compatible server of your own, up to and with /v1.")
 @key_options
 @click.option("--refresh", is_flag=True, help="Ask the sources anew instead of using their answers of the last days.")
+@click.option("--deep", is_flag=True, help="Ask every source, and more of each, instead of the quick and likely ones.")
 @json_option
 @click.pass_context
 def add(
@@ -37,6 +38,7 @@ def add(
     api_key: str | None,
     api_key_stdin: bool,
     refresh: bool,
+    deep: bool,
 ) -> None:
     """Add IDENTIFIER (provider/model, or a provider): discover it, prove it, serve it."""
     session: Session = context.obj
@@ -44,7 +46,7 @@ def add(
     service = service_of(session)
     body = {"identifier": identifier, "base_url": base_url, "api_key": read_key(api_key, api_key_stdin)}
     given = {name: value for name, value in body.items() if value is not None}
-    queued = Discovery.model_validate(service.post("/api/providers/add", {**given, "refresh": refresh}))
+    queued = Discovery.model_validate(service.post("/api/providers/add", {**given, "refresh": refresh, "deep": deep}))
     with Progress(quiet=session.as_json) as progress:
         ended = follow(service, queued, progress.show)
     if session.as_json:

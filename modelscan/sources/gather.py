@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Literal
 
 from modelscan.sources import SOURCES
 from modelscan.sources.hosts import may_be_named
@@ -22,17 +23,24 @@ class Scrape(Frozen):
     source: str
     record: SourceRecord | None = None
     gap: SourceGap | None = None
-    cached: bool = False
+    cache: Literal["hit", "miss", "passed by", "none"] = "none"
+    """`passed by` where it is to be asked anew; `none` where its answers are not kept for later."""
+
+    @property
+    def cached(self) -> bool:
+        """Whether the record is the catalogue's."""
+        return self.cache == "hit"
 
     @property
     def said(self) -> str:
-        """In a few words, for the log of the run."""
+        """In a few words, for the step and the log of the run."""
         if self.gap:
             return f"{self.gap.kind}: {self.gap.reason}"
         if self.record is None:
             return "nothing of this provider"
         age = f", of {self.record.fetched_at:%Y-%m-%d %H:%M}" if self.cached else ""
-        return f"record {self.record.id}{age}" + (f" ({self.record.note})" if self.record.note else "")
+        kept = "" if self.cache == "none" else f", cache {self.cache}"
+        return f"record {self.record.id}{age}{kept}" + (f" ({self.record.note})" if self.record.note else "")
 
 
 def first_wave(request: SourceRequest) -> tuple[Source, ...]:
@@ -64,12 +72,14 @@ def with_named_base_url(request: SourceRequest, records: Iterable[SourceRecord])
 
 async def scrape(source: Source, request: SourceRequest, saved: Saved | None) -> Scrape:
     """Ask one source. `saved` None asks anew whatever the catalogue has."""
-    if saved and (record := _young(source, request, saved)):
-        return Scrape(source=source.name, record=record, cached=True)
+    kept = _is_kept(source, request)
+    if kept and saved and (record := _young(source, request, saved)):
+        return Scrape(source=source.name, record=record, cache="hit")
     found = await source.fetch(request)
+    cache: Literal["miss", "passed by", "none"] = "none" if not kept else "miss" if saved else "passed by"
     if isinstance(found, SourceGap):
-        return Scrape(source=source.name, gap=found)
-    return Scrape(source=source.name, record=found)
+        return Scrape(source=source.name, gap=found, cache=cache)
+    return Scrape(source=source.name, record=found, cache=cache)
 
 
 async def gather(request: SourceRequest, saved: Saved | None = None) -> tuple[Scrape, ...]:
@@ -80,9 +90,11 @@ async def gather(request: SourceRequest, saved: Saved | None = None) -> tuple[Sc
     return (*first, *second)
 
 
+def _is_kept(source: Source, request: SourceRequest) -> bool:
+    """Whether an answer may be used again. A server of the operator's own is always asked: it changes as they work."""
+    return source.cached and not (source.needs_base_url and request.operator_named)
+
+
 def _young(source: Source, request: SourceRequest, saved: Saved) -> SourceRecord | None:
-    """An answer of the catalogue. A server of the operator's own is always asked anew: it changes as they work."""
-    if not source.cached or (source.needs_base_url and request.operator_named):
-        return None
     since = utc_now() - timedelta(days=request.settings.cache_days)
     return saved(source.name, source.subject(request), source.saved_url(request), since)

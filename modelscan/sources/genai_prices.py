@@ -119,7 +119,8 @@ def record_of(
     theirs = THEIR_IDS.get(provider, provider)
     row = next((one for one in listed if _get(one, "id") == theirs), None)
     if row is None:
-        return SourceGap(source=NAME, kind="unknown", reason=f"{NAME} has no prices of {provider}")
+        reason = f"{NAME} has no prices of {provider}{f' ({note})' if note else ''}"
+        return SourceGap(source=NAME, kind="unknown", reason=reason)
     rows = _rows(_get(row, "models"))
     models, clauses, bad = _read(rows)
     payload: JsonValue = {

@@ -17,6 +17,7 @@ from modelscan.sources.json_body import json_of
 from modelscan.types import Frozen
 
 __all__ = [
+    "NOT_REACHED",
     "Answer",
     "GuardedBackend",
     "ask",
@@ -29,6 +30,8 @@ __all__ = [
 
 _MAX_BYTES = 16 * 2**20
 """models.dev's whole list has 2.4 MB; what parses from JSON takes up to twenty times its bytes."""
+NOT_REACHED = "cannot be reached"
+"""Stands in the words of each fault of the transport, and of no answer: only such a fault is worth another try."""
 _MAX_SECONDS = 60.0
 """For one whole answer: the client's own timeout starts again with each chunk."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
@@ -158,7 +161,7 @@ async def ask(http: httpx2.AsyncClient, method: str, url: str, *, limit: int = _
             async with http.stream(method, url, **more) as answer:
                 body = await _read(answer, limit)
     except (httpx2.TransportError, httpx2.InvalidURL, httpx2.DecodingError, TimeoutError) as error:
-        raise SourceUnavailable(f"{_place(url)} cannot be reached: {_words(error)}.", url=url) from error
+        raise SourceUnavailable(f"{_place(url)} {NOT_REACHED}: {_words(error)}.", url=url) from error
     return Answer(status=answer.status_code, headers=dict(answer.headers), body=body, json_body=json_of(body))
 
 

@@ -46,6 +46,8 @@ class Discovery(Frozen):
     identifier: str
     base_url: str | None = None
     refresh: bool = False
+    deep: bool = False
+    """Whether every source is asked, and more of each."""
     state: DiscoveryState = DiscoveryState.QUEUED
     created_at: AwareDatetime
     ended_at: AwareDatetime | None = None

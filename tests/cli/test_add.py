@@ -34,7 +34,7 @@ def test_the_steps_are_shown_and_what_to_type_next(run: Run, home: Path) -> None
     assert f'curl {api.url}/v1/chat/completions -d \'{{"model": "demo/echo"' in done.stdout
     assert api.requests[0] == (
         "POST /api/providers/add",
-        {"identifier": "demo/echo", "refresh": False},
+        {"identifier": "demo/echo", "refresh": False, "deep": False},
         "Bearer token-of-the-test",
     )
 
@@ -84,8 +84,9 @@ def test_a_failure_in_json_is_the_discovery_and_exits_1(run: Run, home: Path) ->
 
 def test_the_key_and_the_address_go_to_the_service_and_nowhere_else(run: Run, home: Path) -> None:
     with served(service(discovery("succeeded", **LIVE)), home / "data") as api:
-        done = run("add", "local/x", "--base-url", "http://h/v1", "--api-key-stdin", "--refresh", input=f"{KEY}\n")
-    body = {"identifier": "local/x", "base_url": "http://h/v1", "api_key": KEY, "refresh": True}
+        given = ("--base-url", "http://h/v1", "--api-key-stdin", "--refresh", "--deep")
+        done = run("add", "local/x", *given, input=f"{KEY}\n")
+    body = {"identifier": "local/x", "base_url": "http://h/v1", "api_key": KEY, "refresh": True, "deep": True}
     assert api.requests[0][1] == body
     assert KEY not in done.output + done.stderr
 

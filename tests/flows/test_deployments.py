@@ -26,6 +26,6 @@ def test_each_deployment_is_a_flow_whose_parameters_are_described() -> None:
 
 def test_the_ui_asks_for_what_the_flow_takes() -> None:
     asked = discover_provider.parameters
-    assert list(asked.properties) == ["identifier", "base_url", "refresh"]
+    assert list(asked.properties) == ["identifier", "base_url", "refresh", "deep"]
     assert asked.required == ["identifier"]
     assert all(field["description"] for field in asked.properties.values())

@@ -41,13 +41,13 @@ def test_every_route_needs_the_token(settings: Settings, header: str | None) -> 
 def test_adding_answers_202_with_where_to_follow(settings: Settings) -> None:
     async def story() -> None:
         async with routed(settings) as router:
-            asked = {"identifier": "Acme/small", "base_url": "http://127.0.0.1:9/v1/", "refresh": True}
+            asked = {"identifier": "Acme/small", "base_url": "http://127.0.0.1:9/v1/", "refresh": True, "deep": True}
             answer = await router.admin("POST", "/providers/add", json=asked)
             found = answer.json()
             assert answer.status_code == 202
             assert answer.headers["location"] == f"/api/discoveries/{found['id']}"
             assert (found["identifier"], found["state"]) == ("acme/small", "queued")
-            assert (found["base_url"], found["refresh"]) == ("http://127.0.0.1:9/v1", True)
+            assert (found["base_url"], found["refresh"], found["deep"]) == ("http://127.0.0.1:9/v1", True, True)
             assert len(router.notified) == 1
             (queued,) = discoveries.unfinished(router.service.database)
             assert queued.id == found["id"]
@@ -287,13 +287,13 @@ def test_generating_again_asks_what_was_asked_before(settings: Settings) -> None
             again = await router.admin("POST", "/sdks/generate", json={"provider": "acme"})
             assert (again.status_code, again.json()["identifier"]) == (202, "acme")
             first = await router.service.discoveries.start(
-                Identifier.parse("acme/small"), "http://127.0.0.1:9/v1", refresh=True
+                Identifier.parse("acme/small"), "http://127.0.0.1:9/v1", refresh=True, deep=True
             )
             publish(settings, a_spec("http://127.0.0.1:9/v1"), discovery_id=first.id)
             again = await router.admin("POST", "/sdks/generate", json={"provider": "acme"})
             found = again.json()
             assert (found["identifier"], found["base_url"]) == ("acme/small", "http://127.0.0.1:9/v1")
-            assert found["refresh"] is False
+            assert (found["refresh"], found["deep"]) == (False, True)
 
     asyncio.run(story())
 

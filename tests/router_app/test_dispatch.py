@@ -101,7 +101,7 @@ def test_what_was_queued_before_the_start_is_submitted(database: Database) -> No
         async with dispatching(database, prefect):
             await until(lambda: prefect.woken == 1)
         (asked,) = prefect.submitted
-        assert asked["parameters"] == {"identifier": "acme/small", "base_url": None, "refresh": True}
+        assert asked["parameters"] == {"identifier": "acme/small", "base_url": None, "refresh": True, "deep": False}
         assert (asked["tags"], asked["idempotency_key"]) == (["discovery:a"], "a")
         assert discoveries.get(database, "a").flow_run_id == "run-1"
 

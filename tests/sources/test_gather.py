@@ -80,6 +80,41 @@ def test_a_young_record_is_used_again() -> None:
     assert scrapes["models.dev"].said.startswith(f"record {old.id}, of 20")
 
 
+def test_hit_miss_and_passing_by_are_told_apart() -> None:
+    routes = known({f"GET {ACME}/models": (200, MODELS)})
+    young = record("models.dev")
+    cache = {name: one.cache for name, one in gathered(routes, saved=shelf(young)).items()}
+    assert cache == {"builtin": "none", "models.dev": "hit", "genai-prices": "miss", "provider": "miss"}
+    assert gathered(routes, saved=shelf(young))["provider"].said.endswith(", cache miss")
+    anew = gathered(routes, saved=None)
+    assert anew["models.dev"].cache == "passed by"
+    assert anew["models.dev"].said.endswith(", cache passed by")
+
+
+@pytest.mark.parametrize(
+    ("identifier", "deep", "more"),
+    [
+        ("acme/anvil", False, ()),
+        ("huggingface", False, ("huggingface",)),
+        ("modelscope/a/b", False, ("modelscope",)),
+        ("acme/a/b", False, ()),
+        ("acme/anvil", True, ("gpustack-catalogue", "openapi")),
+        ("acme/a/b", True, ("huggingface", "modelscope", "gpustack-catalogue", "openapi")),
+    ],
+)
+def test_only_those_are_asked_that_may_know(identifier: str, deep: bool, more: tuple[str, ...]) -> None:
+    scrapes = gathered(known({f"GET {ACME}/models": (200, MODELS)}), identifier, deep=deep)
+    assert set(scrapes) == {"builtin", "models.dev", "genai-prices", "provider", *more}
+
+
+def test_a_source_of_one_model_is_looked_up_by_the_model() -> None:
+    asked: list[tuple[Any, ...]] = []
+    gathered(known(), "acme/a/b", saved=shelf(asked=asked), deep=True)
+    assert ("huggingface", "acme/a/b", None) in asked
+    assert ("gpustack-catalogue", "acme", None) in asked
+    assert ("openapi", "acme", "https://api.acme.example") in asked
+
+
 def test_a_record_past_its_days_is_asked_anew() -> None:
     old = record("models.dev", fetched_at=utc_now() - timedelta(days=8))
     assert not gathered(known(), saved=shelf(old))["models.dev"].cached

@@ -72,12 +72,14 @@ def test_a_run_that_the_ui_started_makes_its_own_row(bench: Bench, as_flow_run: 
     as_flow_run("modelscan")
 
     async def story() -> None:
-        async with opened("acme/small", "http://127.0.0.1:9/v1", True) as run:
+        async with opened("acme/small", "http://127.0.0.1:9/v1", True, deep=True) as run:
+            assert (await run.request()).deep
             assert run.discovery.flow_run_id == "00000000-0000-0000-0000-000000000001"
 
     asyncio.run(story())
     (found,) = discoveries.recent(bench.database)
-    assert (found.identifier, found.base_url, found.refresh) == ("acme/small", "http://127.0.0.1:9/v1", True)
+    assert (found.identifier, found.base_url) == ("acme/small", "http://127.0.0.1:9/v1")
+    assert (found.refresh, found.deep) == (True, True)
 
 
 def test_a_tag_of_a_row_that_is_gone_is_an_error(bench: Bench, as_flow_run: Any) -> None:
