@@ -11,7 +11,7 @@ from starlette.routing import Route
 from modelscan.catalog import keys, providers, records, usage, versions
 from modelscan.clients.loader import published_bytes
 from modelscan.errors import ProviderNotFound, error_from_code
-from modelscan.synthesis.dossier import conflicts, known
+from modelscan.synthesis.dossier import conflicts, dossier_of
 from modelscan.types import Discovery, Identifier
 from router_app.bodies import AddKey, AddProvider, Discover, Generate, read_body, wait_seconds
 from router_app.service import Service
@@ -60,12 +60,13 @@ class Admin:
         return _rows(await asyncio.to_thread(providers.all_providers, self._database))
 
     async def dossier(self, request: Request) -> Response:
-        """Every field of the provider and its models, with the claim that counts and those that differ."""
-        provider = request.path_params["id"]
-        claims = await asyncio.to_thread(records.claims, self._database, provider)
-        if not claims:
-            raise ProviderNotFound(f"Nothing is known of {provider!r}.", hint=f"Add it: modelscan add {provider}")
-        return _rows(known(claims))
+        """Of the provider, or with `?model=` of one of its models: each field with the claim that counts."""
+        provider, model = request.path_params["id"], request.query_params.get("model")
+        subject = Identifier.parse(f"{provider}/{model}" if model else provider)
+        found = dossier_of(subject, await asyncio.to_thread(records.claims, self._database, subject.provider))
+        if not found.fields and not found.models:
+            raise ProviderNotFound(f"Nothing is known of {subject}.", hint=f"Add it: modelscan add {subject}")
+        return JSONResponse(found.model_dump(mode="json"))
 
     async def list_conflicts(self, request: Request) -> Response:
         asked = request.query_params.get("provider")

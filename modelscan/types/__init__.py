@@ -3,7 +3,7 @@
 from modelscan.types.base import Frozen, canonical_json, digest_of, utc_now
 from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
-from modelscan.types.evidence import Claim, Fact, Known, SourceGap, SourceRecord
+from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId
 from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
@@ -19,6 +19,7 @@ __all__ = [
     "DiscoveryError",
     "DiscoveryState",
     "DiscoveryStep",
+    "Dossier",
     "Endpoint",
     "Fact",
     "Frozen",
@@ -27,6 +28,7 @@ __all__ = [
     "Level",
     "Model",
     "ModelId",
+    "ModelSummary",
     "Operation",
     "Price",
     "Provider",

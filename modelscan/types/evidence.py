@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from modelscan.types.base import Frozen, digest_of, utc_now
 
-__all__ = ["Claim", "Fact", "Known", "SourceGap", "SourceRecord"]
+__all__ = ["Claim", "Dossier", "Fact", "Known", "ModelSummary", "SourceGap", "SourceRecord"]
 
 
 class SourceRecord(Frozen):
@@ -86,3 +86,26 @@ class Known(Frozen):
     """The other sources that say the same."""
     differ: tuple[Claim, ...] = ()
     """A conflict, where there is one: kept, and shown."""
+
+
+class ModelSummary(Frozen):
+    """How much is known of one model of a provider."""
+
+    model: str
+    known: int
+    """How many fields some source speaks of."""
+    conflicts: int
+    unknown: tuple[str, ...]
+    """The prices and limits that no source gives."""
+
+
+class Dossier(Frozen):
+    """What is known of one subject, and what is not."""
+
+    subject: str
+    """`provider` or `provider/model`."""
+    fields: tuple[Known, ...]
+    unknown: tuple[str, ...] = ()
+    """Of a model: the prices and limits that no source gives. They are unknown, never 0."""
+    models: tuple[ModelSummary, ...] = ()
+    """Of a provider: its models, by id; their fields are in their own dossiers."""
