@@ -31,7 +31,7 @@ def test_what_one_answer_sets_is_not_sent_with_the_next_request() -> None:
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://name.invalid/v1", "nonsense", "http://[bad"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://name.invalid/v1", "nonsense", "http://[bad.invalid"])
 def test_what_cannot_be_reached_is_an_upstream_failure_that_names_the_host(url: str) -> None:
     async def story() -> None:
         upstream = LibraryUpstream(["127.0.0.1"])
