@@ -10,6 +10,7 @@ from modelscan.sources.source import SourceRequest
 from modelscan.synthesis.evidence import Evidence
 from modelscan.validation.repair import repair
 from tasks.generating import generate
+from tasks.language_models import agent_of
 from tasks.publishing import publish, reload
 from tasks.reporting import report
 from tasks.run import Run, opened
@@ -37,7 +38,7 @@ async def discover_provider(
         remembering = asyncio.create_task(remember(run, evidence))
         try:
             proved = await repair(
-                partial(synthesise, run, evidence),
+                partial(synthesise, run, evidence, await agent_of(run)),
                 partial(generate, run, evidence),
                 partial(validate, run, request),
                 on_attempt=run.telling.attempt,

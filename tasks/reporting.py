@@ -6,7 +6,7 @@ from prefect.artifacts import acreate_markdown_artifact
 
 from modelscan.codegen.render import module_name
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import ClientSpec, Discovery
+from modelscan.types import AgentCall, Attempt, ClientSpec, Discovery
 from modelscan.validation.repair import Repaired
 
 __all__ = ["markdown", "report"]
@@ -35,12 +35,12 @@ def markdown(discovery: Discovery, proved: Repaired, evidence: Evidence) -> str:
         _table(("source", "kind", "reason"), ((gap.source, gap.kind, gap.reason) for gap in evidence.gaps)) or "None.",
         "## Loops",
         _table(
-            ("loop", "proposal", "level", "failed"),
-            (
-                (one.number, one.proposal, one.report.level, ", ".join(result.case for result in one.report.failed))
-                for one in proved.attempts
-            ),
+            ("loop", "proposal", "changed", "level", "failed"),
+            ((one.number, one.proposal, _changed(one), one.report.level, _failed(one)) for one in proved.attempts),
         ),
+        "## Language model",
+        f"The specification came about {_cell(discovery.synthesis or 'by rules')}.",
+        _table(("call", "model", "prompt", "outcome", "tokens", "cost", "s", "detail"), map(_asked, discovery.calls)),
         "## Validation",
         _table(
             ("level", "case", "outcome", "s", "detail"),
@@ -67,6 +67,21 @@ def _fields(spec: ClientSpec, evidence: Evidence) -> Iterable[Sequence[object]]:
         record = records[spec.evidence[field]]
         when = f"{record.fetched_at:%Y-%m-%d %H:%M}" + (" (stale snapshot)" if record.stale else "")
         yield field, value, record.source, record.url, when
+
+
+def _changed(attempt: Attempt) -> str:
+    return "; ".join(f"{change.field}: {change.before} → {change.after}" for change in attempt.changes)
+
+
+def _failed(attempt: Attempt) -> str:
+    return ", ".join(result.case for result in attempt.report.failed)
+
+
+def _asked(call: AgentCall) -> Sequence[object]:
+    tokens = [str(count) if count is not None else "unknown" for count in (call.prompt_tokens, call.completion_tokens)]
+    cost = "unknown" if call.cost_usd is None else f"${call.cost_usd:.4f}"
+    whole = " + ".join(tokens)
+    return call.number, call.model, call.prompt_version, call.outcome, whole, cost, f"{call.seconds:.1f}", call.detail
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

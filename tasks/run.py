@@ -1,6 +1,8 @@
 """One run of a discovery: its row in the catalogue, its steps as they happen, and how it ends."""
 
 import asyncio
+import math
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -52,6 +54,8 @@ class Run:
     http: httpx2.AsyncClient
     asking: asyncio.Semaphore
     """Lets `discovery.parallel_batch` sources be asked at once."""
+    until: float = math.inf
+    """When the runner ends it, by the monotonic clock."""
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -107,7 +111,8 @@ async def opened(identifier: str, base_url: str | None, refresh: bool, deep: boo
             allowed_private=_allowed(bench, discovery), timeout=bench.settings.discovery.timeout_seconds
         ) as http:
             asking = asyncio.Semaphore(bench.settings.discovery.parallel_batch)
-            yield Run(bench, discovery, telling, parsed, http, asking)
+            until = time.monotonic() + bench.settings.discovery.run_seconds
+            yield Run(bench, discovery, telling, parsed, http, asking, until)
     except BaseException as error:
         telling.change(state=DiscoveryState.FAILED, error=_told(discovery, error), ended_at=utc_now())
         await telling.written()

@@ -16,9 +16,9 @@ LOOPBACK = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 @pytest.fixture(autouse=True)
 def no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take MODELSCAN_* away, but for what names the tests' own material."""
+    """Take MODELSCAN_* away, but for what names the tests' own material, and every key for a language model."""
     for name in os.environ:
-        if name.startswith("MODELSCAN_") and name != "MODELSCAN_CORPUS":
+        if name.startswith(("MODELSCAN_", "ANTHROPIC_", "OPENAI_")) and name != "MODELSCAN_CORPUS":
             monkeypatch.delenv(name)
 
 

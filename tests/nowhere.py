@@ -4,4 +4,8 @@ from modelscan.settings import DiscoverySettings
 
 __all__ = ["NOWHERE"]
 
-NOWHERE = {name: f"http://127.0.0.1:9/{name}" for name in DiscoverySettings.model_fields if name.endswith("_url")}
+NOWHERE = {
+    name: f"http://127.0.0.1:9/{name}"
+    for name, field in DiscoverySettings.model_fields.items()
+    if name.endswith("_url") and field.default
+}

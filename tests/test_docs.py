@@ -42,7 +42,7 @@ def test_every_setting_is_documented_with_its_default(variable: str, path: tuple
         value = getattr(value, name)
     line = next(line for line in page("settings.md").splitlines() if line.startswith(f"| `{'.'.join(path)}` |"))
     assert f"| `{variable}` |" in line
-    assert (f"| `{value}` |" if value != () else "| none |") in line
+    assert (f"| `{value}` |" if value != () and str(value) else "| none |") in line
 
 
 def test_every_command_is_documented_with_its_options() -> None:

@@ -1,5 +1,6 @@
 """Shows the steps of a discovery while they happen, on stderr."""
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -7,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
-from modelscan.types import Discovery, DiscoveryState, DiscoveryStep
+from modelscan.types import Attempt, Discovery, DiscoveryState, DiscoveryStep
 
 __all__ = ["Progress"]
 
@@ -27,6 +28,7 @@ class Progress:
         self._console = console or Console(stderr=True, quiet=quiet, highlight=False)
         self._status = Status("queued", console=self._console)
         self._shown: set[int] = set()
+        self._loops = 0
         self._waited = False
 
     def __enter__(self) -> Self:
@@ -45,11 +47,24 @@ class Progress:
             if step.ended_at and step.seq not in self._shown:
                 self._shown.add(step.seq)
                 self._console.print(_line(step), soft_wrap=True)
+        for attempt in discovery.attempts[self._loops :]:
+            for line in _loop(attempt):
+                self._console.print(line, soft_wrap=True)
+            self._loops = attempt.number
         if discovery.state is DiscoveryState.QUEUED and not self._waited and not self._console.is_terminal:
             self._console.print(_WAITING[discovery.state])  # Where no spinner shows it.
             self._waited = True
         running = [step.name for step in discovery.steps if not step.ended_at]
         self._status.update(escape(", ".join(running)) or _WAITING[discovery.state])
+
+
+def _loop(attempt: Attempt) -> Iterator[str]:
+    """A loop that was red, or changed something; a first one that was green says nothing new."""
+    for change in attempt.changes:
+        yield f"  loop {attempt.number} changed {escape(f'{change.field}: {change.before} → {change.after}')}"
+    if attempt.report.failed:
+        names = ", ".join(dict.fromkeys(result.case for result in attempt.report.failed))
+        yield f"  loop {attempt.number} is red: {escape(names)}"
 
 
 def _line(step: DiscoveryStep) -> str:

@@ -1,5 +1,6 @@
 """The settings themselves, one frozen model a section of the file, with their defaults."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
@@ -41,6 +42,23 @@ class DiscoverySettings(_Section):
     """`discovery:`"""
 
     agent_model: str = "claude-sonnet-4-5"
+    """Anthropic's model that is asked where rules do not suffice."""
+    agent_fallback_model: str = "gpt-5-mini"
+    """OpenAI's, where Anthropic's cannot be asked."""
+    agent_base_url: str = Field(default="", pattern=r"^(https?://[^\s/?#@]+(/[^\s?#]*)?)?$")
+    """An OpenAI-compatible server of the operator's choice, asked before both."""
+    agent_base_model: str = ""
+    """The model there; empty: the same name as `agent_model`."""
+    agent_api_key: SecretStr = Field(default=SecretStr(""), repr=False)
+    """The key of that server; a local one may need none."""
+    agent_timeout_seconds: float = Field(default=30.0, gt=0)
+    """For one answer of a language model."""
+    agent_max_tokens: int = Field(default=4096, ge=64, le=32_768)
+    """Of one answer."""
+    agent_prompt_chars: int = Field(default=48_000, ge=2_000, le=400_000)
+    """Of one question; what the records say beyond is cut."""
+    max_cost_usd: Decimal = Field(default=Decimal("0.50"), ge=0)
+    """What the language models of one discovery may cost; 0: none is asked."""
     parallel_batch: int = Field(default=5, ge=1, le=64)
     """How many sources are asked at once."""
     cache_days: float = Field(default=7.0, ge=0)

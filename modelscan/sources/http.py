@@ -14,6 +14,7 @@ import httpx2
 from modelscan import __version__
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.json_body import json_of
+from modelscan.sources.limited import Limited
 from modelscan.types import Frozen
 
 __all__ = [
@@ -137,8 +138,13 @@ def tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-def open_client(*, allowed_private: Collection[str] = (), timeout: float = 10.0) -> httpx2.AsyncClient:
-    """A client for sources and probes. `allowed_private`: hosts or host:ports. `timeout` in seconds a request."""
+def open_client(
+    *, allowed_private: Collection[str] = (), timeout: float = 10.0, max_bytes: int | None = None
+) -> httpx2.AsyncClient:
+    """A client for sources and probes. `allowed_private`: hosts or host:ports. `timeout` in seconds a request.
+
+    `max_bytes` limits each answer, for callers that read it other than by `ask`.
+    """
     transport = httpx2.AsyncHTTPTransport(verify=tls(), trust_env=False)
     transport._pool = httpcore2.AsyncConnectionPool(
         ssl_context=tls(),
@@ -147,7 +153,11 @@ def open_client(*, allowed_private: Collection[str] = (), timeout: float = 10.0)
     )
     headers = {"user-agent": f"modelscan/{__version__}", "accept": "application/json"}
     return httpx2.AsyncClient(
-        transport=transport, timeout=timeout, headers=headers, follow_redirects=False, trust_env=False
+        transport=Limited(transport, max_bytes) if max_bytes else transport,
+        timeout=timeout,
+        headers=headers,
+        follow_redirects=False,
+        trust_env=False,
     )
 
 

@@ -12,7 +12,7 @@ from modelscan.synthesis.resolve import resolve
 from modelscan.types import Attempt, Auth, ClientSpec, SourceRecord
 from modelscan.wire import protocol_named
 
-__all__ = ["Proposal", "propose"]
+__all__ = ["Proposal", "propose", "words_of"]
 
 
 class Proposal(NamedTuple):
@@ -34,7 +34,7 @@ def propose(evidence: Evidence, attempts: Sequence[Attempt] = ()) -> Proposal | 
     left = [spec for digest, spec in specs.items() if digest not in tried]
     if attempts and (last := specs.get(attempts[-1].spec_digest)):
         left = [spec for spec in left if _answers(spec, last, attempts[-1])]
-    return Proposal(left[0], _words(evidence, left[0], first=not attempts)) if left else None
+    return Proposal(left[0], words_of(evidence, left[0], first=not attempts)) if left else None
 
 
 def _answers(spec: ClientSpec, last: ClientSpec, attempt: Attempt) -> bool:
@@ -83,7 +83,8 @@ def _spec(
     )
 
 
-def _words(evidence: Evidence, spec: ClientSpec, *, first: bool) -> str:
+def words_of(evidence: Evidence, spec: ClientSpec, *, first: bool) -> str:
+    """The hypothesis as a person reads it."""
     key = f"key in {spec.auth.header}" if spec.auth.kind == "header" else "no key"
     what = f"{protocol_named(spec.protocol).title} at {spec.base_url}, {key}, models: {len(spec.models)}"
     if not spec.operator_host and (others := left_out(evidence)):

@@ -11,7 +11,7 @@ from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Auth, ClientSpec, Model, Quirks
 from modelscan.wire import protocol_named
 
-__all__ = ["resolve"]
+__all__ = ["addresses", "resolve"]
 
 _ADDRESS_FIELDS = ("api", "base_url")
 """What sources call the address of an API in their payloads."""
@@ -72,7 +72,7 @@ def _check_base_url(evidence: Evidence, base_url: str) -> bool:
     owners = {
         record.source
         for record in evidence.records
-        if record.trusted and any(base_url in candidates(text) for text in _addresses(record.payload))
+        if record.trusted and any(base_url in candidates(text) for text in addresses(record.payload))
     }
     if fixed_url(base_url) is None:
         raise NotEnoughEvidence(
@@ -96,10 +96,10 @@ def _check_base_url(evidence: Evidence, base_url: str) -> bool:
     return own
 
 
-def _addresses(value: JsonValue) -> Iterator[str]:
+def addresses(value: JsonValue) -> Iterator[str]:
     """Every text that a payload gives as an address of an API, at any depth; one in a name or a note is only words."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if isinstance(value, dict):
         yield from (text for field in _ADDRESS_FIELDS if isinstance(text := value.get(field), str))
     for one in inner:
-        yield from _addresses(one)
+        yield from addresses(one)

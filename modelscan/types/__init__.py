@@ -6,13 +6,17 @@ from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState,
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId
 from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
+from modelscan.types.synthesis import AgentCall, CallOutcome, Change
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
 
 __all__ = [
+    "AgentCall",
     "ApiKey",
     "Attempt",
     "Auth",
+    "CallOutcome",
     "CaseResult",
+    "Change",
     "Claim",
     "ClientSpec",
     "Discovery",

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, Field, JsonValue
 
 from modelscan.types.base import Frozen
 from modelscan.types.evidence import SourceGap
+from modelscan.types.synthesis import AgentCall
 from modelscan.types.validation import Attempt, Level
 
 __all__ = ["Discovery", "DiscoveryError", "DiscoveryState", "DiscoveryStep"]
@@ -53,6 +54,10 @@ class Discovery(Frozen):
     ended_at: AwareDatetime | None = None
     steps: tuple[DiscoveryStep, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    calls: tuple[AgentCall, ...] = ()
+    """Each question to a language model, in order; empty where rules were enough, or alone."""
+    synthesis: str = ""
+    """How the specification came about, in words: by rules, by rules alone and why, or by which model."""
     gaps: tuple[SourceGap, ...] = ()
     level: Level | None = None
     why_not_higher: str = ""

@@ -6,8 +6,11 @@ from typing import Literal
 from pydantic import Field
 
 from modelscan.types.base import Frozen
+from modelscan.types.synthesis import Change
 
-__all__ = ["Attempt", "CaseResult", "Level", "ValidationReport"]
+__all__ = ["Attempt", "CaseResult", "KEY_REFUSED", "Level", "ValidationReport"]
+
+KEY_REFUSED = (401, 403)
 
 
 class Level(StrEnum):
@@ -52,6 +55,12 @@ class ValidationReport(Frozen):
         return tuple(result for result in self.results if result.outcome == "failed")
 
     @property
+    def only_key_refused(self) -> bool:
+        """Whether all went well but for the provider's word that the key is wrong: the client is not at fault."""
+        refused = [result.level is Level.LIVE and result.status in KEY_REFUSED for result in self.failed]
+        return self.level is Level.PROBE and bool(refused) and all(refused)
+
+    @property
     def green(self) -> bool:
         """Whether nothing failed and at least the contract was proved."""
         return not self.failed and self.level.rank >= Level.CONTRACT.rank
@@ -64,4 +73,6 @@ class Attempt(Frozen):
     proposal: str
     """The hypothesis in words: base URL, auth header, protocol, and what changed since the loop before."""
     spec_digest: str
+    changes: tuple[Change, ...] = ()
+    """Against the loop before; empty for the first."""
     report: ValidationReport

@@ -4,13 +4,15 @@ import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from modelscan.errors import NotEnoughEvidence, ValidationFailed
-from modelscan.types import Attempt, ClientSpec, Level, ValidationReport
-from modelscan.validation.probe import REFUSED
+from pydantic import JsonValue
 
-__all__ = ["MAX_LOOPS", "Repaired", "Sources", "repair"]
+from modelscan.errors import NotEnoughEvidence, ValidationFailed
+from modelscan.types import Attempt, Change, ClientSpec, ValidationReport, canonical_json
+
+__all__ = ["MAX_LOOPS", "Repaired", "Sources", "changes", "repair"]
 
 MAX_LOOPS = 3
+_CHANGE_CHARS = 200
 
 T = TypeVar("T")
 
@@ -56,12 +58,40 @@ async def repair(propose: Propose, build: Build, validate: Validate, *, on_attem
             break
         sources = Sources(*await _settled(build(spec)))
         report = await validate(spec, *sources)
-        attempts.append(Attempt(number=len(attempts) + 1, proposal=words, spec_digest=spec.digest, report=report))
+        attempts.append(
+            Attempt(
+                number=len(attempts) + 1,
+                proposal=words,
+                spec_digest=spec.digest,
+                changes=changes(tried[-1].spec, spec) if tried else (),
+                report=report,
+            )
+        )
         await _settled(on_attempt(attempts[-1]))
         tried.append(Repaired(spec, sources, report, tuple(attempts)))
         if report.green:
             return tried[-1]
     return _accepted(tried, tuple(attempts))
+
+
+def changes(before: ClientSpec, after: ClientSpec) -> tuple[Change, ...]:
+    """The fields that differ, each in a short text; which records say so does not count."""
+    told = [one.stated() for one in (before, after)]
+    return tuple(
+        Change(field=field, before=_short(told[0].get(field)), after=_short(told[1].get(field)))
+        for field in {**told[0], **told[1]}
+        if field != "evidence" and told[0].get(field) != told[1].get(field)
+    )
+
+
+def _short(value: JsonValue) -> str:
+    """A list by its length and its ids, where it has such."""
+    if isinstance(value, list):
+        ids = [str(one.get("id", one.get("path", ""))) for one in value if isinstance(one, dict)]
+        return f"{len(value)}: {', '.join(ids)}"[:_CHANGE_CHARS]
+    if value in (None, {}, ""):
+        return "none"
+    return (value if isinstance(value, str) else canonical_json(value))[:_CHANGE_CHARS]
 
 
 async def _settled(value: T | Awaitable[T]) -> T:
@@ -70,15 +100,9 @@ async def _settled(value: T | Awaitable[T]) -> T:
 
 def _accepted(tried: Sequence[Repaired], attempts: tuple[Attempt, ...]) -> Repaired:
     for candidate in tried:
-        if _only_key_refused(candidate.report):
+        if candidate.report.only_key_refused:
             return candidate._replace(report=_excused(candidate.report), attempts=attempts)
     raise _failure(tried)
-
-
-def _only_key_refused(report: ValidationReport) -> bool:
-    return report.level is Level.PROBE and all(
-        result.level is Level.LIVE and result.status in REFUSED for result in report.failed
-    )
 
 
 def _excused(report: ValidationReport) -> ValidationReport:

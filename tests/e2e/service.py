@@ -20,7 +20,7 @@ __all__ = ["Service", "eventually", "running"]
 
 T = TypeVar("T")
 CHECKOUT = Path(__file__).resolve().parents[2]
-NOT_INHERITED = ("MODELSCAN_", "PREFECT_")
+NOT_INHERITED = ("ANTHROPIC_", "MODELSCAN_", "OPENAI_", "PREFECT_")
 
 
 def eventually(probe: Callable[[], T | None], *, seconds: float = 60, every: float = 0.05, what: str = "it") -> T:

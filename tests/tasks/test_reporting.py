@@ -1,12 +1,15 @@
 """The dossier: every field with its source, and no scraped text that brings markup of its own."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import (
+    AgentCall,
     Attempt,
     Auth,
     CaseResult,
+    Change,
     ClientSpec,
     Discovery,
     Identifier,
@@ -27,11 +30,13 @@ STALE = RECORD.model_copy(update={"stale": True})
 FAILED = CaseResult(case="chats", level=Level.LIVE, outcome="failed", detail="a | b\n<script>", seconds=1.234)
 
 
-def dossier(spec: ClientSpec, record: SourceRecord, *gaps: SourceGap) -> str:
+def dossier(spec: ClientSpec, record: SourceRecord, *gaps: SourceGap, **more: object) -> str:
     report = ValidationReport(level=Level.PROBE, why_not_higher="The key was refused.", results=(FAILED,))
-    attempt = Attempt(number=1, proposal="with /v1", spec_digest=spec.digest, report=report)
+    changes = (Change(field="base_url", before="a", after="b"),)
+    attempt = Attempt(number=1, proposal="with /v1", spec_digest=spec.digest, changes=changes, report=report)
     evidence = Evidence(identifier=Identifier.parse("acme"), records=(record,), gaps=gaps)
-    discovery = Discovery(id="d", identifier="acme", created_at=WHEN, version=2, generation=5)
+    fields = {"id": "d", "identifier": "acme", "created_at": WHEN, "version": 2, "generation": 5}
+    discovery = Discovery.model_validate({**fields, **more})
     return markdown(discovery, Repaired(spec, Sources("", ""), report, (attempt,)), evidence)
 
 
@@ -46,7 +51,8 @@ def test_each_field_says_which_source_said_so_and_when() -> None:
     for field in ClientSpec.CITED_FIELDS:
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {field.replace('_', chr(92) + '_')} |")]
         assert "| models.dev | https://models.dev/api.json | 2026-05-21 00:00 (stale snapshot) |" in line
-    assert "| 1 | with /v1 | probe | chats |" in text
+    assert "| 1 | with /v1 | base\\_url: a → b | probe | chats |" in text
+    assert "The specification came about by rules." in text
     assert "None." in text
 
 
@@ -61,3 +67,25 @@ def test_scraped_text_ends_no_cell_and_brings_no_markup() -> None:
     assert title == "# \\# \\[x\\](javascript:1) \\`c\\` \\| &lt;img&gt; row"
     (row,) = [line for line in text.splitlines() if "1.23" in line]
     assert row == "| live | chats | failed | 1.23 | a \\| b &lt;script&gt; |"
+
+
+def test_each_question_to_a_language_model_is_told_with_its_cost() -> None:
+    asked = AgentCall(
+        number=1,
+        provider="anthropic",
+        model="claude-sonnet-4-5",
+        prompt_version="0123456789ab",
+        outcome="rejected",
+        detail="base_url: <b>no</b>",
+        prompt_tokens=1000,
+        completion_tokens=100,
+        cost_usd=Decimal("0.0045"),
+        seconds=1.25,
+        at=WHEN,
+    )
+    unknown = asked.model_copy(update={"number": 2, "cost_usd": None, "completion_tokens": None})
+    text = dossier(spec(), RECORD, calls=[asked, unknown], synthesis="by rules alone: no key")
+    assert "The specification came about by rules alone: no key." in text
+    said = "base\\_url: &lt;b&gt;no&lt;/b&gt; |"
+    assert f"| 1 | claude-sonnet-4-5 | 0123456789ab | rejected | 1000 + 100 | $0.0045 | 1.2 | {said}" in text
+    assert f"| 2 | claude-sonnet-4-5 | 0123456789ab | rejected | 1000 + unknown | unknown | 1.2 | {said}" in text

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from modelscan.errors import NotEnoughEvidence, ValidationFailed
-from modelscan.types import Attempt, CaseResult, ClientSpec, Level, ValidationReport
-from modelscan.validation.repair import MAX_LOOPS, Repaired, repair
+from modelscan.types import Attempt, Auth, CaseResult, Change, ClientSpec, Level, Model, Quirks, ValidationReport
+from modelscan.validation.repair import MAX_LOOPS, Repaired, changes, repair
 from tests.validation.specs import a_spec
 
 GREEN = ValidationReport(level=Level.CONTRACT, why_not_higher="Offline.")
@@ -138,3 +138,30 @@ def test_the_collaborators_may_be_async() -> None:
     repaired = asyncio.run(repair(propose, build, loop.validate, on_attempt=on_attempt))
     assert repaired.report == GREEN
     assert len(loop.heard) == 2
+
+
+def test_each_loop_tells_what_it_changed_against_the_one_before() -> None:
+    loop = Loop([red(), red(), GREEN])
+    told = [attempt.changes for attempt in loop.run().attempts]
+    assert told == [
+        (),
+        (Change(field="base_url", before="https://a", after="https://b"),),
+        (Change(field="base_url", before="https://b", after="https://c"),),
+    ]
+
+
+def test_a_change_is_told_shortly_field_by_field() -> None:
+    before = a_spec(evidence=dict.fromkeys(ClientSpec.CITED_FIELDS, "other"))
+    after = a_spec(
+        auth=Auth(kind="none"),
+        models=tuple(Model(id=f"model-{number:03}") for number in range(100)),
+        headers={"X-Tenant": "blue"},
+        quirks=Quirks(max_tokens_field="max_completion_tokens"),
+    )
+    told = {change.field: change for change in changes(before, after)}
+    assert set(told) == {"auth", "models", "headers", "quirks"}
+    assert told["models"].before == "2: anvil, rocket/skates:v2"
+    assert told["models"].after.startswith("100: model-000, model-001")
+    assert len(told["models"].after) == 200
+    assert (told["headers"].before, told["headers"].after) == ("none", '{"X-Tenant":"blue"}')
+    assert told["quirks"].after == '{"max_tokens_field":"max_completion_tokens"}'
