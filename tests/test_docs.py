@@ -14,6 +14,7 @@ from modelscan.cli.lazy import LazyGroup
 from modelscan.errors import ModelScanError
 from modelscan.settings import Settings
 from modelscan.settings.environment import variables
+from modelscan.sources import SOURCES, Source
 from router_app.app import create_app
 from router_app.gate import Gate
 from router_app.problems import status_of
@@ -52,6 +53,15 @@ def test_every_command_is_documented_with_its_options() -> None:
         assert section, name
         options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
         assert [option for option in options if option not in section[0]] == [], name
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_every_source_is_documented_with_its_confidence(source: Source) -> None:
+    line = next(line for line in page("sources.md").splitlines() if line.startswith(f"| `{source.name}` |"))
+    asked, counts, kept = (line.split(" | ")[number] for number in (1, 3, 4))
+    assert asked
+    assert counts.startswith(str(source.confidence))
+    assert kept.startswith("yes" if source.cached else "no")
 
 
 def test_every_page_is_linked_from_the_readme() -> None:

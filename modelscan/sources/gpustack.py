@@ -16,7 +16,7 @@ from modelscan.sources.quantities import Tokens
 from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import SourceGap, SourceRecord
 
-__all__ = ["GPUSTACK", "chat_models_of", "claims"]
+__all__ = ["GPUSTACK", "chat_models_of", "claims", "weights_of"]
 
 NAME = "gpustack"
 _MAX_BYTES = 4 * 2**20
@@ -183,11 +183,24 @@ def _read(record: SourceRecord) -> tuple[list[Deployed], list[Route], list[Serve
         return [], [], []
 
 
-def chat_models_of(record: SourceRecord) -> tuple[str, ...]:
-    """Of the models that it serves, those that it does not call something else than a language model."""
+def chat_models_of(record: SourceRecord) -> dict[str, int | None]:
+    """Of the models that it serves, those that it does not call something else than a language model: id -> context."""
     deployed, routes, served = _read(record)
     categories = _categories(deployed, routes)
-    return tuple(sorted({one.id for one in served if "llm" in (categories.get(one.id) or ("llm",))}))
+    chatting = [one for one in served if "llm" in (categories.get(one.id) or ("llm",))]
+    return {one.id: _context(one) for one in sorted(chatting, key=lambda one: one.id)}
+
+
+def weights_of(record: SourceRecord) -> dict[str, str]:
+    """Name of a deployment -> the repository that its weights come from."""
+    deployed, _, _ = _read(record)
+    named = {one.name: one.huggingface_repo_id or one.model_scope_model_id for one in deployed}
+    return {name: weights for name, weights in named.items() if weights}
+
+
+def _context(served: Served) -> int | None:
+    meta = served.meta or Meta()
+    return meta.max_model_len or meta.n_ctx
 
 
 def _categories(deployed: Iterable[Deployed], routes: Iterable[Route]) -> dict[str, tuple[str, ...]]:
@@ -204,12 +217,9 @@ def claims(record: SourceRecord, _models: Collection[str] = ()) -> Iterable[Said
     seen: dict[tuple[str, str], JsonValue] = {}
     for name, categories in _categories(deployed, routes).items():
         seen[name, "categories"] = list(categories)
-    for one in deployed:
-        seen[one.name, "weights"] = one.huggingface_repo_id or one.model_scope_model_id
-        seen[one.name, "backend"] = one.backend
-    for answered in served:
-        meta = answered.meta or Meta()
-        seen[answered.id, "context_tokens"] = meta.max_model_len or meta.n_ctx
+    seen |= {(name, "weights"): weights for name, weights in weights_of(record).items()}
+    seen |= {(one.name, "backend"): one.backend for one in deployed}
+    seen |= {(one.id, "context_tokens"): _context(one) for one in served}
     yield from (Said(f"{record.subject}/{model}", field, value) for (model, field), value in seen.items() if value)
 
 

@@ -124,4 +124,4 @@ def _concerns(request: SourceRequest) -> bool:
     return request.deep
 
 
-GPUSTACK_CATALOGUE = Source(name=NAME, fetch=fetch, concerns=_concerns, confidence=0.7, claims=claims)
+GPUSTACK_CATALOGUE = Source(name=NAME, fetch=fetch, concerns=_concerns, of_weights=True, confidence=0.7, claims=claims)

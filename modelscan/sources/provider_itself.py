@@ -157,7 +157,7 @@ def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
     """The first list of models that it answered with."""
     listed = next((seen.models for seen in observations_of(record) if seen.shape == "models"), None)
     if listed is not None:
-        yield Said(record.subject, "models", list(listed))
+        yield Said(record.subject, "models", [*sorted(listed)])
 
 
 def _saved_url(request: SourceRequest) -> str | None:

@@ -88,6 +88,8 @@ class Source:
     """It asks the provider itself, so some other source must say first where that is."""
     per_model: bool = False
     """Whether its records speak of the one model that is asked for: their subject is `provider/model`."""
+    of_weights: bool = False
+    """Whether what it says of a model is said of its weights, so of whatever a provider calls a deployment of them."""
     cached: bool = True
     """Whether an answer is used again for `discovery.cache_days`."""
     saved_url: Callable[[SourceRequest], str | None] = _anywhere

@@ -14,7 +14,13 @@ __all__ = ["EXPECTED", "conflicts", "dossier_of", "known"]
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("price.", ("operator", "models.dev", "genai-prices")),
     ("models", ("operator", "provider", "models.dev")),
-    ("", ("operator", "builtin", "provider", "gpustack", "models.dev", "genai-prices")),
+    (
+        "",
+        (
+            *("operator", "builtin", "provider", "gpustack", "models.dev", "genai-prices"),
+            *("huggingface", "modelscope", "gpustack-catalogue", "openapi"),
+        ),
+    ),
 )
 """The beginning of a field -> the sources in the order in which they are believed. The first row that fits counts."""
 

@@ -1,11 +1,13 @@
 """All that is known of one identifier, read into what each record claims."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 
 from pydantic import ValidationError
 
 from modelscan.sources import SOURCES
+from modelscan.sources.gpustack import weights_of
 from modelscan.sources.models_dev import ListedModel, ListedProvider, read_provider
 from modelscan.sources.provider_itself import Observation, observations_of
 from modelscan.sources.source import Said, Source
@@ -55,9 +57,19 @@ class Evidence(Frozen):
 def facts_of(evidence: Evidence) -> tuple[Fact, ...]:
     """One fact for each value that a record claims of the provider or of a model."""
     models = _models_of(evidence)
-    return tuple(
-        _fact(said, source, record) for source, record in _told(evidence) for said in source.claims(record, models)
-    )
+    deployed = _subjects_by_weights(evidence, models)
+    facts: list[Fact] = []
+    for source, record in _told(evidence):
+        if source.of_weights:
+            said = [
+                replace(one, subject=subject)
+                for one in source.claims(record, deployed.keys())
+                for subject in sorted(deployed.get(one.subject.partition("/")[2], {one.subject}))
+            ]
+        else:
+            said = [*source.claims(record, models)]
+        facts += [_fact(one, source, record) for one in said]
+    return tuple(facts)
 
 
 def _told(evidence: Evidence) -> Iterable[tuple[Source, SourceRecord]]:
@@ -70,6 +82,15 @@ def _models_of(evidence: Evidence) -> frozenset[str]:
     listed = {model.id for model in evidence.listed[1]} if evidence.listed else set()
     served = {model for seen in evidence.observations for model in seen.models}
     return frozenset(listed | served | ({evidence.identifier.model} if evidence.identifier.model else set()))
+
+
+def _subjects_by_weights(evidence: Evidence, models: Iterable[str]) -> dict[str, set[str]]:
+    """Whose weights -> the models that run them: each model's own name, and what a GPUStack server tells of it."""
+    provider, stack = evidence.identifier.provider, evidence.record("gpustack")
+    subjects = {model: {f"{provider}/{model}"} for model in models}
+    for name, weights in (weights_of(stack) if stack else {}).items():
+        subjects.setdefault(weights, set()).add(f"{provider}/{name}")
+    return subjects
 
 
 def _fact(said: Said, source: Source, record: SourceRecord) -> Fact:

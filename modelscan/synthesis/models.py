@@ -89,7 +89,7 @@ def _of_own_server(evidence: Evidence, served: tuple[str, ...]) -> tuple[tuple[M
     """What it lists, or on its operator's word alone the model that was asked for."""
     itself, operator, stack = (evidence.record(source) for source in ("provider", "operator", "gpustack"))
     if stack and (chatting := chat_models_of(stack)):
-        return tuple(Model(id=id_) for id_ in chatting if _usable(id_)), stack
+        return tuple(Model(id=id_, context_tokens=size) for id_, size in chatting.items() if _usable(id_)), stack
     if itself and served:
         return tuple(Model(id=id_) for id_ in served), itself
     if operator and evidence.identifier.model:

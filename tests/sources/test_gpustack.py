@@ -71,7 +71,7 @@ def test_a_running_server_is_recognised_with_either_form_of_its_key(header: str,
     assert isinstance(record.payload, dict)
     assert (record.payload["asks_for_key"], record.payload["key_header"]) == (True, header)
     assert (record.url, record.trusted) == ("http://gpu.example:80/v2/models", False)
-    assert chat_models_of(record) == ("chat", "qwen3-0.6b")
+    assert chat_models_of(record) == {"chat": 2048, "qwen3-0.6b": 8192}
 
 
 def test_what_it_deploys_routes_and_serves_is_told() -> None:
@@ -96,7 +96,7 @@ def test_without_a_key_that_it_takes_only_what_it_is_can_be_told(key: str | None
     record = recorded(server("Authorization", f"Bearer {KEY}"), key)
     assert record.payload == {"asks_for_key": True, "key_header": None}
     assert said(record) == {("gpu", "software"): "GPUStack"}
-    assert chat_models_of(record) == ()
+    assert chat_models_of(record) == {}
 
 
 def test_all_pages_are_read_and_no_more_than_a_few() -> None:
@@ -116,7 +116,7 @@ def test_a_key_that_may_not_see_the_deployments_still_sees_what_is_served() -> N
             return answered(200, {"data": SERVED})
         return answered(403, REFUSED | {"code": 403})
 
-    assert chat_models_of(recorded(handle)) == ("bge", "chat", "qwen3-0.6b")
+    assert list(chat_models_of(recorded(handle))) == ["bge", "chat", "qwen3-0.6b"]
 
 
 def test_the_key_stands_nowhere_in_the_record_though_the_server_quotes_it() -> None:
@@ -130,7 +130,7 @@ def test_the_key_stands_nowhere_in_the_record_though_the_server_quotes_it() -> N
 
     record = recorded(handle)
     assert KEY not in record.model_dump_json()
-    assert chat_models_of(record) == ("good",)
+    assert list(chat_models_of(record)) == ["good"]
 
 
 def refuse(_: httpx2.Request) -> httpx2.Response:
@@ -167,7 +167,7 @@ def test_the_key_is_not_sent_to_what_is_no_gpustack() -> None:
 @pytest.mark.parametrize("payload", [None, [], {"models": 7}, {"served": [{"x": 1}]}])
 def test_a_record_in_another_form_names_no_models(payload: Any) -> None:
     record = SourceRecord.of(source="gpustack", subject="gpu", url="u", payload=payload, trusted=False)
-    assert chat_models_of(record) == ()
+    assert chat_models_of(record) == {}
     assert said(record) == {("gpu", "software"): "GPUStack"}
 
 

@@ -115,3 +115,13 @@ def test_our_own_rows_are_where_real_chats_were_recorded(provider: str) -> None:
     url = httpx2.URL(ROWS[provider].base_url)
     path = f"{url.path}/chat/completions".strip("/").replace("/", "-")
     assert list((CORPUS / "recorded").glob(f"{url.host}__{path}__json_*.json"))
+
+
+def test_what_165_models_say_of_their_own_way_is_kept_as_facts(evidence: dict[str, Evidence]) -> None:
+    fields = ("package", "base_url", "shape")
+    of_models = [
+        fact for one in evidence.values() for fact in facts_of(one) if "/" in fact.subject and fact.field in fields
+    ]
+    assert len({fact.subject for fact in of_models}) == 165
+    assert {fact.field for fact in of_models} == set(fields)
+    assert sum("${" in str(fact.value) for fact in of_models) > 20

@@ -78,6 +78,25 @@ def test_the_catalogue_speaks_of_the_models_that_others_name() -> None:
     assert [fact.subject for fact in facts if fact.field == "nominal_context"] == ["local/smol"]
 
 
+def test_what_is_known_of_the_weights_is_said_of_the_deployment() -> None:
+    short = {
+        "name": "Smol",
+        "categories": ["llm"],
+        "capabilities": ["tools"],
+        "licenses": [],
+        "repositories": ["hub/Smol"],
+    }
+    catalogue = told_by("gpustack-catalogue", {"sets": [short]}, "local")
+    deployed = [
+        {"name": "chat", "huggingface_repo_id": "hub/Smol"},
+        {"name": "hub/Smol", "huggingface_repo_id": "hub/Smol"},
+    ]
+    stack = told_by("gpustack", {"models": deployed, "served": [{"id": "chat"}]}, "local")
+    facts = facts_of(evidence("local", operator(), provider(saw("GET", 200, "chat", "hub/Smol")), stack, catalogue))
+    assert {fact.subject for fact in facts if fact.field == "abilities"} == {"local/hub/Smol", "local/chat"}
+    assert [fact.value for fact in facts if (fact.subject, fact.field) == ("local/chat", "weights")] == ["hub/Smol"]
+
+
 def test_the_operators_word_counts_most_and_a_card_least() -> None:
     card = told_by("huggingface", {"model": {"gated": False}, "card": {"license": "mit"}}, "local/a/b")
     facts = facts_of(evidence("local/a/b", operator(), provider(saw("GET", 200, "smol")), card))

@@ -4,6 +4,10 @@ import asyncio
 
 import pytest
 from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Mount, Route
 
 from modelscan.errors import NotEnoughEvidence
 from modelscan.reference import create_reference, serve_in_thread
@@ -19,8 +23,8 @@ from tests.nowhere import NOWHERE
 NO_LIST = DiscoverySettings.model_validate(NOWHERE)
 
 
-def specified(identifier: str, base_url: str, key: str | None = None) -> ClientSpec:
-    """The first proposal for a server that the operator names."""
+def evidence_of(identifier: str, base_url: str, key: str | None = None) -> Evidence:
+    """What the sources say of a server that the operator names."""
 
     async def run() -> Evidence:
         async with open_client(allowed_private=[host_port(base_url)], timeout=5) as http:
@@ -37,7 +41,12 @@ def specified(identifier: str, base_url: str, key: str | None = None) -> ClientS
         gaps = tuple(one.gap for one in scrapes if one.gap)
         return Evidence(identifier=request.identifier, records=records, gaps=gaps)
 
-    proposal = propose(asyncio.run(run()))
+    return asyncio.run(run())
+
+
+def specified(identifier: str, base_url: str, key: str | None = None) -> ClientSpec:
+    """The first proposal for a server that the operator names."""
+    proposal = propose(evidence_of(identifier, base_url, key))
     assert proposal is not None
     return proposal.spec
 
@@ -67,3 +76,23 @@ def test_a_server_that_wants_a_key_is_specified_without_one_where_a_model_is_nam
 def test_a_server_that_is_not_there_is_told_so(free_port: int) -> None:
     with pytest.raises(NotEnoughEvidence, match="cannot be reached"):
         specified("local/smol", f"http://127.0.0.1:{free_port}/v1")
+
+
+def test_a_running_gpustack_is_recognised_and_cited() -> None:
+    key = "gpustack_0123456789_abcdef"
+
+    async def models(request: Request) -> JSONResponse:
+        if request.headers.get("authorization") != f"Bearer {key}":
+            return JSONResponse({"code": 401, "reason": "Unauthorized", "message": "Invalid credentials"}, 401)
+        rows = [{"name": "bge", "categories": ["embedding"]}, {"name": "smol", "categories": ["llm"]}]
+        return JSONResponse({"items": rows, "pagination": {"page": 1, "perPage": 100, "total": 2, "totalPage": 1}})
+
+    serving = Mount("/", create_reference(models=("bge", "smol"), key=key))
+    stack = Starlette(routes=[Route("/v2/models", models), Route("/v2/model-routes", models), serving])
+    with serve_in_thread(stack) as origin:
+        told = evidence_of("gpu", f"{origin}/v1", key)
+    proposal = propose(told)
+    assert proposal is not None
+    assert [model.id for model in proposal.spec.models] == ["smol"]
+    cited = {record.id: record for record in told.records}[proposal.spec.evidence["models"]]
+    assert (cited.source, cited.url) == ("gpustack", f"{origin}/v2/models")
