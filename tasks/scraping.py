@@ -1,6 +1,7 @@
 """One task a source."""
 
 import logging
+import time
 from typing import Any
 
 from prefect import task
@@ -21,6 +22,8 @@ from tasks.run import Run
 __all__ = ["remember", "scrape_source", "scrape_task"]
 
 _RETRIES = 1
+_QUICK_SECONDS = 5.0
+"""A fault that took longer would take as long again."""
 _log = logging.getLogger(__name__)
 
 
@@ -49,8 +52,10 @@ async def scrape_task(run: Run, request: SourceRequest, name: str) -> State[Scra
     async with run.asking:
         with run.step(f"scrape {name}") as step:
             saved = None if run.discovery.refresh else run.bench.saved
+            begun = time.monotonic()
             found = await scrape(source_named(name), request, saved)
-            if (fault := _transport_fault(found)) and _may_try_again():
+            quick = time.monotonic() - begun < _QUICK_SECONDS
+            if (fault := _transport_fault(found)) and quick and _may_try_again():
                 raise SourceUnavailable(fault)
             step.detail = found.said
             step.state = "cached" if found.cached else "done"

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+import anyio
+
 from modelscan.sources import SOURCES
 from modelscan.sources.hosts import may_be_named
 from modelscan.sources.source import Source, SourceRequest
@@ -13,6 +15,8 @@ from modelscan.types import Frozen, SourceGap, SourceRecord, utc_now
 
 __all__ = ["Saved", "Scrape", "first_wave", "gather", "scrape", "second_wave", "with_named_base_url"]
 
+_MAX_SECONDS = 40.0
+"""For all that one source asks. A run has three times that, and asks in two waves: no source may be its end."""
 Saved = Callable[[str, str, str | None, datetime], SourceRecord | None]
 """(source, subject, url or None, not older than) -> the catalogue's record."""
 
@@ -75,7 +79,11 @@ async def scrape(source: Source, request: SourceRequest, saved: Saved | None) ->
     kept = _is_kept(source, request)
     if kept and saved and (record := _young(source, request, saved)):
         return Scrape(source=source.name, record=record, cache="hit")
-    found = await source.fetch(request)
+    found: SourceRecord | SourceGap | None = SourceGap(
+        source=source.name, kind="unreachable", reason=f"it took more than {_MAX_SECONDS:g} s"
+    )
+    with anyio.move_on_after(_MAX_SECONDS):
+        found = await source.fetch(request)
     cache: Literal["miss", "passed by", "none"] = "none" if not kept else "miss" if saved else "passed by"
     if isinstance(found, SourceGap):
         return Scrape(source=source.name, gap=found, cache=cache)

@@ -33,7 +33,7 @@ _MAX_BYTES = 16 * 2**20
 """models.dev's whole list has 2.4 MB; what parses from JSON takes up to twenty times its bytes."""
 NOT_REACHED = "cannot be reached"
 """Stands in the words of each fault of the transport, and of no answer: only such a fault is worth another try."""
-_MAX_SECONDS = 60.0
+_MAX_SECONDS = 25.0
 """For one whole answer: the client's own timeout starts again with each chunk."""
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SPECIAL = tuple(
@@ -164,7 +164,7 @@ def open_client(
 async def ask(http: httpx2.AsyncClient, method: str, url: str, *, limit: int = _MAX_BYTES, **more: Any) -> Answer:
     """One request, its answer read whole.
 
-    Raises SourceUnavailable on a transport fault, past `limit` bytes or past a minute; HostRefused as the client does.
+    Raises SourceUnavailable on a transport fault, past `limit` bytes or after 25 s; HostRefused as the client does.
     """
     try:
         with anyio.fail_after(_MAX_SECONDS):

@@ -5,7 +5,7 @@ ModelScope as a provider `models`.
 """
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
@@ -61,7 +61,7 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
         return None
     hub, serving = request.settings.modelscope_url.rstrip("/"), request.settings.modelscope_inference_url.rstrip("/")
     open_url, served_url = f"{hub}/openapi/v1/models/{model}", f"{serving}/models"
-    asked = [_detail(request, open_url, f"{hub}/api/v1/models/{model}")] if model else []
+    asked = [_detail(request, model, (open_url, f"{hub}/api/v1/models/{model}"))] if model else []
     asked += [_served(request, served_url)] if own else []
     came = await asyncio.gather(*asked)
     gaps = [one for one in came if isinstance(one, SourceGap)]
@@ -85,29 +85,37 @@ def _is_own(request: SourceRequest) -> bool:
     return request.identifier.provider == NAME and not request.operator_named
 
 
-async def _detail(request: SourceRequest, url: str, older_url: str) -> dict[str, JsonValue] | SourceGap:
+async def _detail(request: SourceRequest, model: str, urls: Sequence[str]) -> dict[str, JsonValue] | SourceGap:
     """The open API's answer; where it has none of this model, the older API's."""
-    gap: SourceGap | None = None
-    for one in (url, older_url):
+    gaps: list[SourceGap] = []
+    for one in urls:
         came = await answer_or_gap(request, NAME, one, limit=_MAX_BYTES)
         if isinstance(came, SourceGap):
-            gap = gap or came
+            gaps.append(came)
             if came.kind == "unreachable":
-                return came
-        elif (found := detail_of(came.json_body)) is not None:
+                break
+        elif (found := detail_of(came.json_body, model)) is not None:
             return {"model": found}
         else:
-            gap = SourceGap(source=NAME, kind="malformed", reason=f"{one} answered in a form that cannot be read")
-    return gap or SourceGap(source=NAME, kind="unknown", reason=f"{url} says nothing")
+            gaps.append(
+                SourceGap(source=NAME, kind="malformed", reason=f"{one} answered in a form that cannot be read")
+            )
+    return gaps[0]
 
 
-def detail_of(body: Any) -> dict[str, JsonValue] | None:
-    """What is kept of one model, from either form of answer; None where it is neither, or says that it failed."""
+def detail_of(body: Any, model: str) -> dict[str, JsonValue] | None:
+    """What is kept of one model, from either form of answer; None where it is neither, or says that it failed.
+
+    The open API's may be the model itself or a list that it stands in.
+    """
     if not isinstance(body, dict):
         return None
+    data = body.get("data")
+    if isinstance(data, dict) and isinstance(data.get("models"), list):
+        data = next((one for one in data["models"] if isinstance(one, dict) and one.get("id") == model), None)
     try:
-        if body.get("success") is True and isinstance(body.get("data"), dict):
-            return Detail.model_validate(body["data"]).model_dump(mode="json", exclude_none=True)
+        if body.get("success") is True and isinstance(data, dict):
+            return Detail.model_validate(data).model_dump(mode="json", exclude_none=True)
         if body.get("Success") is True and isinstance(body.get("Data"), dict):
             return OlderDetail.model_validate(body["Data"]).model_dump(mode="json", exclude_none=True)
     except ValidationError:

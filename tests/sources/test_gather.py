@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -6,6 +8,7 @@ import pytest
 
 from modelscan.settings import DiscoverySettings
 from modelscan.sources import SOURCES, source_named
+from modelscan.sources import gather as gathering
 from modelscan.sources.gather import Saved, Scrape, gather, scrape
 from modelscan.types import SourceGap, SourceRecord, utc_now
 from tests.sources.asking import Handler, answered, ask_with, fixture, json_routes
@@ -142,6 +145,16 @@ def test_an_operators_own_server_is_always_asked_anew() -> None:
 def test_a_record_is_said_with_its_note() -> None:
     scraped = Scrape(source="models.dev", record=record("models.dev", note="3 rows dropped"))
     assert scraped.said.endswith("(3 rows dropped)")
+
+
+def test_a_source_that_never_ends_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def never(_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(gathering, "_MAX_SECONDS", 0.01)
+    endless = replace(source_named("models.dev"), fetch=never)
+    scraped = ask_with(json_routes({}), lambda request: scrape(endless, request, None))
+    assert scraped.gap == SourceGap(source="models.dev", kind="unreachable", reason="it took more than 0.01 s")
 
 
 def test_a_gap_of_one_source_is_a_gap_and_no_failure() -> None:

@@ -123,13 +123,14 @@ def test_asked_for_a_name_that_is_none_of_a_hub_it_has_nothing_to_say() -> None:
         [],
         {"success": False, "data": {}},
         {"success": True, "data": []},
+        {"success": True, "data": {"models": [7, {"id": "acme/other"}]}},
         {"success": True, "data": {"params": "many"}},
         {"Success": False, "Data": {}},
         {"Success": True, "Data": {"License": 7}},
     ],
 )
 def test_an_answer_that_failed_or_has_another_form_says_nothing(body: Any) -> None:
-    assert detail_of(body) is None
+    assert detail_of(body, MODEL) is None
 
 
 @pytest.mark.parametrize("payload", [None, [], {"model": 7, "served": "x"}])
@@ -141,15 +142,16 @@ def test_a_record_in_another_form_claims_nothing(payload: Any) -> None:
 @pytest.mark.peer
 def test_recorded_shapes_are_read() -> None:
     listed = corpus_json("modelscope/get_openapi_v1_models.json")["response"]
-    detail = detail_of({"success": True, "data": listed["data"]["models"][0]})
-    assert detail == {
+    row = listed["data"]["models"][0]
+    assert detail_of({"success": True, "data": row}, row["id"]) == detail_of(listed, row["id"])
+    assert detail_of(listed, row["id"]) == {
         "license": "apache-2.0",
         "params": 7_615_616_512,
         "gated": False,
         "tags": ["library:gguf", "task:text-generation"],
     }
     older = corpus_json("modelscope/get_api_v1_models_detail_keys.json")["example"]
-    assert detail_of({"Code": 200, "Data": older, "Success": True}) == {"tasks": [], "api_inference": False}
+    assert detail_of({"Code": 200, "Data": older, "Success": True}, MODEL) == {"tasks": [], "api_inference": False}
     served = served_of(corpus_json("modelscope/get_api_inference_v1_models.json")["response"])
     assert served is not None
     assert (len(served[0]), served[1]) == (5, 0)

@@ -90,6 +90,12 @@ def test_only_a_fault_of_the_transport_is_tried_again(
         assert asked(run, handler, name=name)[1].state == "done"
 
 
+def test_a_fault_that_took_long_is_not_tried_again(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scraping, "_may_try_again", lambda: True)
+    monkeypatch.setattr(scraping, "_QUICK_SECONDS", 0.0)
+    assert asked(run, cut)[1].state == "done"
+
+
 def test_outside_of_a_task_run_nothing_is_tried_again(run: Run) -> None:
     (_, found), step = asked(run, cut)
     assert found.gap.kind == "unknown"
