@@ -20,20 +20,31 @@ from starlette.types import ASGIApp
 from modelscan import __version__
 from modelscan.errors import InvalidConfiguration
 from modelscan.settings import ConfigWarning, Settings, ensure_data_dir
+from modelscan.visible import visible
 from router_app.auth import admin_token
 from router_app.doorway import Doorway
 from router_app.gate import Gate
 
-__all__ = ["run"]
+__all__ = ["OneLine", "run"]
 
 _BACKLOG = 2048
 _LAST_SECONDS = 5
 _log = logging.getLogger(__name__)
 
 
+class OneLine(logging.Formatter):
+    """A message may quote a provider: it begins no line of its own and does not colour the terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = visible(record.message)
+        return super().formatMessage(record)
+
+
 def run(settings: Settings, warnings: Sequence[ConfigWarning] = (), environ: Mapping[str, str] = os.environ) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit code. Raises InvalidConfiguration where it cannot listen."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for warning in warnings:
         _log.warning("configuration: %s", warning)
     ensure_data_dir(settings)

@@ -8,6 +8,7 @@ from modelscan.codegen.render import module_name
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import AgentCall, Attempt, ClientSpec, Discovery
 from modelscan.validation.repair import Repaired
+from modelscan.visible import visible
 
 __all__ = ["markdown", "report"]
 
@@ -93,7 +94,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     """One line of a table; what was scraped can neither end the cell nor bring markup of its own."""
-    text = " ".join(str(value).split())[:300]
+    text = visible(str(value), 300)
     for mark in "\\`*_[]<>|#!":
         text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
     return text

@@ -15,6 +15,7 @@ from modelscan.cli.service import Service
 from modelscan.cli.session import Session, json_option
 from modelscan.errors import ServiceUnavailable, error_from_code
 from modelscan.types import Discovery, Identifier
+from modelscan.visible import visible
 
 __all__ = ["add", "follow"]
 
@@ -81,10 +82,10 @@ def _conclude(service: Service, ended: Discovery, asked: Identifier) -> None:
     """What was proved, why not more, and what to type next."""
     click.secho(f"{asked} is added: version {ended.version}, proved to level {ended.level}.", bold=True)
     if ended.why_not_higher:
-        click.echo(f"Not higher, because {_lowered(ended.why_not_higher)}")
+        click.echo(f"Not higher, because {_lowered(visible(ended.why_not_higher))}")
     for gap in ended.gaps:
         if gap.kind != "unknown":  # A source need not know everybody; that it could not be asked is worth a word.
-            click.echo(f"Gap: {gap.source} is {gap.kind}: {gap.reason}")
+            click.echo(f"Gap: {gap.source} is {gap.kind}: {visible(gap.reason)}")
     if ended.generation is None:
         click.echo("No router has confirmed it; it will be served at the next start.")
     click.echo("Next:")

@@ -1,6 +1,7 @@
 """Prints rows as a table for a person, or as JSON for a program."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from modelscan.cli.session import Session
+from modelscan.visible import visible
 
 __all__ = ["print_json", "print_rows"]
 
@@ -45,7 +47,13 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
 
 def print_json(value: Any) -> None:
     """Print JSON to stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    click.echo(re.sub(r"[^\n -~]+", _spelt, text))
+
+
+def _spelt(found: re.Match[str]) -> str:
+    """As JSON spells what no terminal should act on; letters of all languages stay as they are."""
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in found[0])
 
 
 def _cell(value: Any) -> Text:
@@ -55,4 +63,4 @@ def _cell(value: Any) -> Text:
         return Text(f"{value:,}" if isinstance(value, int) else f"{value:,.1f}", justify="right")
     if isinstance(value, Decimal):
         return Text(f"{value.normalize():f}", justify="right")
-    return Text(str(value))
+    return Text(visible(str(value)))

@@ -5,6 +5,7 @@ import json
 import click
 
 from modelscan.errors import ModelScanError
+from modelscan.visible import visible
 
 __all__ = ["show_error"]
 
@@ -15,15 +16,15 @@ def show_error(error: ModelScanError, *, as_json: bool) -> None:
         body = {"code": error.code, "message": error.message, "hint": error.hint, "fields": error.fields}
         click.echo(json.dumps({"error": body}, indent=2, default=str))
         return
-    click.secho(f"Error: {error.message}", fg="red", err=True)
+    click.secho(f"Error: {visible(error.message)}", fg="red", err=True)
     for case in _texts(error.fields.get("failed")):
-        click.echo(f"  failed: {case}", err=True)
+        click.echo(f"  failed: {visible(case)}", err=True)
     for title, field in (("Nearest", "nearest"), ("Choices", "choices")):
         names = _texts(error.fields.get(field))
         if any(name not in f"{error.message} {error.hint}" for name in names):
-            click.echo(f"{title}: {', '.join(names)}", err=True)
+            click.echo(f"{title}: {visible(', '.join(names))}", err=True)
     if error.hint:
-        click.echo(error.hint, err=True)
+        click.echo(visible(error.hint), err=True)
 
 
 def _texts(value: object) -> list[str]:

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.status import Status
 
 from modelscan.types import Attempt, Discovery, DiscoveryState, DiscoveryStep
+from modelscan.visible import visible
 
 __all__ = ["Progress"]
 
@@ -55,20 +56,20 @@ class Progress:
             self._console.print(_WAITING[discovery.state])  # Where no spinner shows it.
             self._waited = True
         running = [step.name for step in discovery.steps if not step.ended_at]
-        self._status.update(escape(", ".join(running)) or _WAITING[discovery.state])
+        self._status.update(escape(visible(", ".join(running))) or _WAITING[discovery.state])
 
 
 def _loop(attempt: Attempt) -> Iterator[str]:
     """A loop that was red, or changed something; a first one that was green says nothing new."""
     for change in attempt.changes:
-        yield f"  loop {attempt.number} changed {escape(f'{change.field}: {change.before} → {change.after}')}"
+        yield f"  loop {attempt.number} changed {escape(visible(f'{change.field}: {change.before} → {change.after}'))}"
     if attempt.report.failed:
         names = ", ".join(dict.fromkeys(result.case for result in attempt.report.failed))
-        yield f"  loop {attempt.number} is red: {escape(names)}"
+        yield f"  loop {attempt.number} is red: {escape(visible(names))}"
 
 
 def _line(step: DiscoveryStep) -> str:
     seconds = (step.ended_at - step.started_at).total_seconds() if step.ended_at else 0.0
-    said = f" [dim]{escape(step.detail)}[/]" if step.detail else ""
+    said = f" [dim]{escape(visible(step.detail))}[/]" if step.detail else ""
     cached = " [dim](cached)[/]" if step.state == "cached" else ""
-    return f"{_MARKS.get(step.state, ' ')} {escape(step.name)}{cached} [dim]{seconds:.2f} s[/]{said}"
+    return f"{_MARKS.get(step.state, ' ')} {escape(visible(step.name))}{cached} [dim]{seconds:.2f} s[/]{said}"

@@ -18,11 +18,13 @@ from modelscan.sources.http import ask
 from modelscan.sources.quantities import Dollars, Tokens
 from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import Model, Price, SourceGap, SourceRecord
+from modelscan.visible import visible
 
 __all__ = ["MODELS_DEV", "ListedModel", "ListedProvider", "models_of", "read_provider", "record_of"]
 
 NAME = "models.dev"
 _NEAREST = 5
+_LONGEST_NAME = 200
 
 
 class _Theirs(BaseModel):
@@ -173,8 +175,8 @@ def _model(one: ListedModel) -> Model:
     abilities = ("attachment", "reasoning", "structured_output", "temperature", "tool_call")
     return Model(
         id=one.id,
-        name=one.name,
-        family=one.family,
+        name=visible(one.name, _LONGEST_NAME) if one.name else None,
+        family=visible(one.family, _LONGEST_NAME) if one.family else None,
         context_tokens=one.limit.context or None,
         output_tokens=one.limit.output or None,
         capabilities=tuple(ability for ability in abilities if getattr(one, ability)),

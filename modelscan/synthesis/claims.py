@@ -7,6 +7,7 @@ from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedPr
 from modelscan.sources.provider_itself import Observation, candidates
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Auth, SourceRecord
+from modelscan.visible import visible
 
 __all__ = ["PROTOCOL_OF_PACKAGE", "auths", "base_urls", "name_of", "protocol_of"]
 
@@ -26,6 +27,7 @@ PROTOCOL_OF_PACKAGE = {
 """What an AI SDK package speaks by default; one that is not here says nothing certain."""
 
 _NOT_HERE = (404, 405)
+_LONGEST_NAME = 120
 _WEAK_AUTHS = (("Authorization", "Bearer"), ("x-api-key", ""), ("api-key", ""))
 
 
@@ -34,7 +36,7 @@ def name_of(evidence: Evidence, fallback: SourceRecord) -> tuple[str, SourceReco
     for source in ("models.dev", "builtin"):
         record, name = evidence.record(source), evidence.claim(source, "name")
         if record and name:
-            return name, record
+            return visible(name, _LONGEST_NAME), record
     return evidence.identifier.provider, fallback
 
 
