@@ -21,6 +21,7 @@ __all__ = ["Exchange", "cancelled_when_left"]
 CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
 _LONGEST_NAME = 256
+_MOST_TOKENS = 10**9
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -102,13 +103,18 @@ class Exchange:
             status=self.status or CLIENT_LEFT,
             stream=self.stream,
             cancelled=self.cancelled,
-            prompt_tokens=self.usage[0],
-            completion_tokens=self.usage[1],
+            prompt_tokens=_believable(self.usage[0]),
+            completion_tokens=_believable(self.usage[1]),
             latency_ms=(time.perf_counter() - self.began) * 1000,
             first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
             error_code=self.error_code,
             generation=self.generation,
         )
+
+
+def _believable(tokens: int | None) -> int | None:
+    """A count that a request can have; a provider that claims 2**63 would keep all later usage out of the catalogue."""
+    return tokens if tokens is not None and tokens < _MOST_TOKENS else None
 
 
 @asynccontextmanager

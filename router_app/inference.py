@@ -18,6 +18,7 @@ from router_app.upstream import Headers, UpstreamAnswer
 __all__ = ["ChatCompletions"]
 
 _MAX_BODY = 50 * 2**20
+_LONGEST_ANSWER = 128 * 2**20
 _SOME_TOKENS = 4096
 """The limit that a provider gets who insists on one, for a model whose own is unknown."""
 _NOT_RETURNED = frozenset(
@@ -104,6 +105,8 @@ async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer) -> None:
     async for chunk in answer.chunks():
         exchange.first_byte_came()
         body += chunk
+        if len(body) > _LONGEST_ANSWER:
+            raise UpstreamFailed(f"The provider answered more than {_LONGEST_ANSWER} bytes at once.", hint="Stream it.")
     exchange.usage = usage_of(_json(bytes(body)))
     await exchange.whole(answer.status, _returned(answer.headers), bytes(body))
 

@@ -6,6 +6,8 @@ from modelscan.wire.openai_chat import StreamUsage
 
 __all__ = ["Relay", "error_event"]
 
+_LONGEST_EVENT = 1 << 20
+
 
 class Relay:
     """Notes the usage of a stream, and hides the usage chunk that the caller did not ask for."""
@@ -26,7 +28,10 @@ class Relay:
         if not self._hide:
             return chunk
         *events, self._rest = _split(self._rest + chunk)
-        return b"".join(event for event in events if not _only_usage(event))
+        passed = b"".join(event for event in events if not _only_usage(event))
+        if len(self._rest) > _LONGEST_EVENT:  # No usage is as long: it goes on as it comes, and nothing piles up here.
+            passed, self._rest = passed + self._rest, b""
+        return passed
 
     def end(self) -> bytes:
         """What is left at the end of the stream."""
@@ -53,7 +58,7 @@ def _only_usage(event: bytes) -> bool:
     data = b"".join(line[5:].strip() for line in event.splitlines() if line.startswith(b"data:"))
     try:
         chunk = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(chunk, dict) and bool(chunk.get("usage")) and chunk.get("choices") == []
 

@@ -65,7 +65,7 @@ class StreamUsage:
         elif b'"usage"' in data:
             try:
                 found = usage_of(json.loads(data))
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
             if found != (None, None):
                 self.usage = found
