@@ -12,6 +12,8 @@ from modelscan.cli.catalogue import published
 from modelscan.cli.display import print_json, print_table
 from modelscan.cli.session import Session, json_option
 from modelscan.clients.loader import load as load_client
+from modelscan.clients.loader import published_bytes
+from modelscan.codegen.render import render_test
 from modelscan.errors import NoUsableKey
 from modelscan.keys import store
 from modelscan.keys.custody import Custody
@@ -20,6 +22,7 @@ from modelscan.sources.http import host_port, open_client
 from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport
 from modelscan.validation.runner import validate
 from modelscan.validation.sandbox import Sandbox
+from modelscan.visible import visible
 
 __all__ = ["verify"]
 
@@ -63,9 +66,8 @@ def _key(settings: Settings, database: Database, spec: ClientSpec) -> SecretStr 
 async def _validated(
     settings: Settings, version: SdkVersion, spec: ClientSpec, key: SecretStr | None, live: bool
 ) -> ValidationReport:
-    """The report on the files as they are published."""
-    client = settings.generation.path / version.path
-    test = client.with_name(f"test_{client.name}")
+    """The report on the client as it was published; the test is written anew, as nobody vouches for the file beside."""
+    client = published_bytes(settings.generation.path, version).decode()
     # What the operator named by --base-url may be private; what a source named, only where the settings allow it.
     own = {host_port(spec.base_url)} if spec.operator_host else set()
     with Sandbox() as sandbox:
@@ -73,9 +75,7 @@ async def _validated(
             allowed_private={*settings.discovery.allowed_private_hosts, *own},
             timeout=settings.discovery.timeout_seconds,
         ) as http:
-            return await validate(
-                spec, client.read_text(), test.read_text(), sandbox=sandbox, key=key, http=http, reach=live
-            )
+            return await validate(spec, client, render_test(spec), sandbox=sandbox, key=key, http=http, reach=live)
 
 
 def _print(report: ValidationReport, provider: str, *, live: bool) -> None:
@@ -85,4 +85,4 @@ def _print(report: ValidationReport, provider: str, *, live: bool) -> None:
     if report.green and not live:
         click.echo("With --live the real provider is asked too.")
     elif report.why_not_higher:
-        click.echo(f"Not higher: {report.why_not_higher}")
+        click.echo(f"Not higher: {visible(report.why_not_higher)}")

@@ -56,8 +56,17 @@ def _check_node(node: ast.AST, allowed: Vocabulary) -> None:
         raise _refused(line, f"import from {node.module}")
     if isinstance(node, ast.Name) and node.id not in allowed.names:
         raise _refused(line, f"the name {node.id}")
+    if isinstance(node, ast.Subscript) and not isinstance(node.ctx, ast.Load) and _root(node) == "SPEC":
+        raise _refused(line, "a statement by which the SPEC is changed")
     if isinstance(node, ast.Attribute) and node.attr not in allowed.attributes:
         raise _refused(line, f"the attribute {node.attr}")
+
+
+def _root(node: ast.AST) -> str:
+    """The name that something is taken from, as `SPEC` of `SPEC["auth"]["header"]`."""
+    while isinstance(node, ast.Subscript | ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _refused(line: int, what: str) -> GenerationRefused:

@@ -37,6 +37,8 @@ def _refuse_other(path: Path, spec: ClientSpec) -> None:
         raise GenerationRefused(
             f"{path.name} is a link, which is not written through.", hint="Remove it and try again."
         )
+    if path.exists() and not path.is_file():
+        raise GenerationRefused(f"{path.name} is there and is no plain file.", hint="Remove it and try again.")
     if path.exists() and (owner := read_spec(path.read_bytes()).provider) != spec.provider:
         raise GenerationRefused(
             f"{path.name} is the client of {owner}; {spec.provider} would overwrite it.",
@@ -48,8 +50,9 @@ def _refuse_other(path: Path, spec: ClientSpec) -> None:
 
 def _replace(path: Path, data: bytes) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh.unlink(missing_ok=True)  # Of a process that was killed, or a link that somebody laid there.
     try:
-        with fresh.open("wb") as file:
+        with fresh.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

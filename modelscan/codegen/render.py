@@ -3,6 +3,7 @@
 import keyword
 import re
 import subprocess
+import sys
 from collections.abc import Sequence
 from functools import cache
 
@@ -16,6 +17,11 @@ from modelscan.wire.cases import derive
 
 __all__ = ["module_name", "render_client", "render_test"]
 
+_TAKEN = re.compile(
+    "anthropic|conftest|flows|generated|httpx2?|modelscan|openai|pydantic|pytest|router_app|setup|tasks|tests?|test_.*"
+    # Windows opens its devices under these names, whatever the suffix.
+    "|aux|con|nul|prn|com[0-9]|lpt[0-9]"
+)
 _LINE_LENGTH = "120"
 _SECONDS = 30
 
@@ -23,7 +29,13 @@ _SECONDS = 30
 def module_name(provider: str) -> str:
     """The Python module of a provider: `deepseek`, `together_ai`, `provider_302ai`."""
     name = re.sub(r"[^a-z0-9_]", "_", provider)
-    return f"provider_{name}" if name[0].isdigit() or keyword.iskeyword(name) or keyword.issoftkeyword(name) else name
+    return f"provider_{name}" if name[0].isdigit() or _is_taken(name) else name
+
+
+def _is_taken(name: str) -> bool:
+    """Whether a module of that name is none, or stands in another's way: `import openai` beside it would get it."""
+    word = keyword.iskeyword(name) or keyword.issoftkeyword(name)
+    return word or name in sys.stdlib_module_names or bool(_TAKEN.fullmatch(name))
 
 
 def render_client(spec: ClientSpec, records: Sequence[SourceRecord]) -> str:

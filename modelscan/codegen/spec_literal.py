@@ -29,14 +29,23 @@ def read_spec(source: str | bytes) -> ClientSpec:
 def read_literal(source: str | bytes) -> dict[str, Any]:
     """The whole SPEC literal."""
     try:
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == "SPEC":
-                value = ast.literal_eval(node.value) if node.value else None
-                if isinstance(value, dict):
-                    return value
+        tree = ast.parse(source)
+        stated = [node for node in tree.body if isinstance(node, ast.AnnAssign) and _is_spec(node.target)]
+        value = ast.literal_eval(stated[0].value) if stated and stated[0].value else None
+        changes = [
+            node for node in ast.walk(tree) if _is_spec(node) and not isinstance(getattr(node, "ctx", None), ast.Load)
+        ]
     except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise _refused(f"it cannot be read: {error}") from error
-    raise _refused("it has no SPEC")
+    if not isinstance(value, dict):
+        raise _refused("it has no SPEC")
+    if len(changes) > 1:
+        raise _refused("it gives SPEC a value more than once")
+    return value
+
+
+def _is_spec(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and node.id == "SPEC"
 
 
 def _refused(why: str) -> GenerationRefused:

@@ -40,6 +40,13 @@ def test_a_file_that_was_changed_is_refused(run: Run, home: Path) -> None:
     assert run("verify", "demo").exit_code == 1
 
 
+def test_a_test_that_was_changed_is_not_run(run: Run, home: Path) -> None:
+    published = publish(home)
+    (home / "generated" / f"test_{published.path}").write_text("open('ran', 'w')\n")
+    assert run("verify", "demo").exit_code == 0
+    assert not list(home.rglob("ran"))
+
+
 def test_live_needs_a_key(run: Run, home: Path) -> None:
     publish(home, "acme", auth=Auth())
     done = run("verify", "acme", "--live")
