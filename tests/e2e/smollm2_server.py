@@ -18,7 +18,7 @@ def main(model: str, key: str | None = None) -> None:
     parameters.port = port
     parameters.n_ctx = 4096
     parameters.n_parallel = 2
-    parameters.cpuparams.n_threads = 2
+    parameters.cpuparams.n_threads = 1  # two wait for each other on a busy machine: 10 s became 100 s
     if key:
         parameters.api_keys = [key]
     server = xllamacpp.Server(parameters)

@@ -1,34 +1,21 @@
 """A real model behind the router: llama.cpp's server with SmolLM2, from the registry's packages."""
 
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import openai
 import pytest
 
-from tests.e2e.service import CHECKOUT, Service
+from tests.e2e.service import Service
+from tests.e2e.smollm2 import KEY, served
 
 pytestmark = [pytest.mark.prefect, pytest.mark.peer]
-PEER = CHECKOUT / ".work"
-KEY = "sk-smollm2-0123456789"
 
 
 @pytest.fixture(scope="module")
 def smollm2() -> Iterator[str]:
-    """The real server's base URL; skips where `.ci/run` could not fetch the model or its server."""
-    python, models = PEER / "peer-venv" / "bin" / "python", sorted(PEER.glob("**/*.gguf"))
-    if not python.exists() or not models:
-        pytest.skip("the SmolLM2 model or xllamacpp could not be had (.ci/run fetches them into .work)")
-    command = [str(python), str(Path(__file__).with_name("smollm2_server.py")), str(models[0]), KEY]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        assert server.stdout is not None
-        address = next((line for line in server.stdout if line.startswith("listening on ")), "")
-        assert address, "the model's server ended without listening"
-        yield address.removeprefix("listening on ").strip() + "/v1"
-        server.kill()
+    """The real server's base URL."""
+    with served() as base_url:
+        yield base_url
 
 
 @pytest.fixture(scope="module")
