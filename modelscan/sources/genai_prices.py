@@ -15,7 +15,7 @@ from modelscan.sources.http import ask
 from modelscan.sources.model_match import clause_of, fits
 from modelscan.sources.quantities import Dollars
 from modelscan.sources.source import Said, Source, SourceRequest
-from modelscan.types import Price, SourceGap, SourceRecord, utc_now
+from modelscan.types import ModelId, Price, SourceGap, SourceRecord, utc_now
 
 __all__ = ["GENAI_PRICES", "THEIR_IDS", "prices_of", "record_of"]
 
@@ -80,7 +80,7 @@ class Conditional(_Theirs):
 
 
 class PricedModel(_Theirs):
-    id: str
+    id: ModelId
     prices: Prices | tuple[Conditional, ...]
 
     def at(self, when: datetime) -> Prices | None:

@@ -14,13 +14,13 @@ from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import Answer, ask
 from modelscan.sources.quantities import Tokens
 from modelscan.sources.source import Said, Source, SourceRequest
-from modelscan.types import SourceGap, SourceRecord
+from modelscan.types import ModelId, SourceGap, SourceRecord
 
 __all__ = ["GPUSTACK", "chat_models_of", "claims", "weights_of"]
 
 NAME = "gpustack"
 _MAX_BYTES = 4 * 2**20
-_PAGE, _MAX_PAGES = 100, 20
+_PAGE, _MAX_PAGES, _MAX_MODELS = 100, 20, 5_000
 _KEY_HEADERS = (("Authorization", "Bearer "), ("X-API-Key", ""))
 T = TypeVar("T", bound=BaseModel)
 
@@ -51,7 +51,7 @@ class Page(_Theirs):
 class Deployed(_Theirs):
     """A row of `/v2/models`."""
 
-    name: str = Field(min_length=1, max_length=256)
+    name: ModelId
     categories: tuple[str, ...] = ()
     backend: str | None = None
     huggingface_repo_id: str | None = None
@@ -61,7 +61,7 @@ class Deployed(_Theirs):
 class Route(_Theirs):
     """A row of `/v2/model-routes`: a name that callers use."""
 
-    name: str = Field(min_length=1, max_length=256)
+    name: ModelId
     categories: tuple[str, ...] = ()
 
 
@@ -75,7 +75,7 @@ class Meta(_Theirs):
 class Served(_Theirs):
     """A row of `/v1/models?with_meta=true`."""
 
-    id: str = Field(min_length=1, max_length=256)
+    id: ModelId
     meta: Meta | None = None
 
 
@@ -95,7 +95,7 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
             payload[part], bad = rows, bad + wrong
         came = await _ask(request, f"{root}/v1/models?with_meta=true", headers)
         listed = came.json_body.get("data") if came and isinstance(came.json_body, dict) else None
-        payload["served"], wrong = _rows(Served, listed if isinstance(listed, list) else [], key)
+        payload["served"], wrong = _rows(Served, listed[:_MAX_MODELS] if isinstance(listed, list) else [], key)
         bad += wrong
     note = f"{bad} rows cannot be read" if bad else ""
     subject = request.identifier.provider

@@ -16,12 +16,13 @@ from modelscan.sources.hub_id import hub_id_of
 from modelscan.sources.model_card import MAX_CARD_BYTES, card_of
 from modelscan.sources.quantities import Dollars, Tokens
 from modelscan.sources.source import Said, Source, SourceRequest, answer_or_gap
-from modelscan.types import SourceGap, SourceRecord
+from modelscan.types import ModelId, SourceGap, SourceRecord
 
 __all__ = ["HUGGINGFACE", "claims", "mapping_of", "routed_of"]
 
 NAME = "huggingface"
 _MAX_BYTES = 8 * 2**20
+_MAX_MODELS = 5_000
 _EXPAND = ("inferenceProviderMapping", "gated", "pipeline_tag", "library_name", "safetensors", "gguf")
 _WRITTEN_BY_ANYBODY = 0.4
 T = TypeVar("T", bound=BaseModel)
@@ -78,7 +79,7 @@ class Offer(_Theirs):
 class Routed(_Theirs):
     """One model that the router lists."""
 
-    id: str = Field(min_length=1, max_length=256)
+    id: ModelId
     providers: tuple[Any, ...] = ()
 
 
@@ -165,7 +166,7 @@ def _read_router(answer: Answer, model: str | None) -> tuple[JsonValue, str]:
 
 def routed_of(listed: Any) -> tuple[dict[str, list[Offer]], int]:
     """(who offers each model of the router's list, how many of its models cannot be read)."""
-    models, bad = _rows(Routed, listed)
+    models, bad = _rows(Routed, listed[:_MAX_MODELS] if isinstance(listed, list) else [])
     return {model.id: _rows(Offer, list(model.providers))[0] for model in models}, bad
 
 

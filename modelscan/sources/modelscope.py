@@ -6,6 +6,7 @@ ModelScope as a provider `models`.
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, ValidationError
@@ -13,7 +14,7 @@ from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, J
 from modelscan.sources.hub_id import hub_id_of
 from modelscan.sources.quantities import Tokens
 from modelscan.sources.source import Said, Source, SourceRequest, answer_or_gap
-from modelscan.types import SourceGap, SourceRecord
+from modelscan.types import ModelId, SourceGap, SourceRecord
 
 __all__ = ["MODELSCOPE", "claims", "detail_of", "served_of"]
 
@@ -52,6 +53,12 @@ class OlderDetail(_Theirs):
     served_as: str | None = Field(
         default=None, validation_alias=AliasPath("BackendSupport", "model_id"), max_length=_MAX_ID
     )
+
+
+class Listed(_Theirs):
+    """A row of API-Inference's `/v1/models`."""
+
+    id: ModelId
 
 
 async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
@@ -139,9 +146,11 @@ def served_of(body: Any) -> tuple[tuple[str, ...], int] | None:
     rows = body.get("data") if isinstance(body, dict) else None
     if not isinstance(rows, list):
         return None
-    ids = [row["id"] for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
-    good = [one for one in ids if 0 < len(one) <= _MAX_ID]
-    return tuple(sorted(set(good[:_MAX_MODELS]))), len(rows) - len(good)
+    good = []
+    for row in rows[:_MAX_MODELS]:
+        with suppress(ValidationError):
+            good.append(Listed.model_validate(row).id)
+    return tuple(sorted(set(good))), min(len(rows), _MAX_MODELS) - len(good)
 
 
 def claims(record: SourceRecord, _models: Collection[str] = ()) -> Iterable[Said]:

@@ -10,7 +10,7 @@ from pydantic import SecretStr, TypeAdapter, ValidationError
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import Answer, ask
 from modelscan.sources.source import Said, Source, SourceRequest
-from modelscan.types import Frozen, SourceGap, SourceRecord
+from modelscan.types import Frozen, SourceGap, SourceRecord, is_model_id
 
 __all__ = ["PROVIDER", "Observation", "candidates", "observations_of"]
 
@@ -157,7 +157,7 @@ def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
     """The first list of models that it answered with."""
     listed = next((seen.models for seen in observations_of(record) if seen.shape == "models"), None)
     if listed is not None:
-        yield Said(record.subject, "models", [*sorted(listed)])
+        yield Said(record.subject, "models", [one for one in sorted(listed) if is_model_id(one)])
 
 
 def _saved_url(request: SourceRequest) -> str | None:

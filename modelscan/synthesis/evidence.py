@@ -11,7 +11,7 @@ from modelscan.sources.gpustack import weights_of
 from modelscan.sources.models_dev import ListedModel, ListedProvider, read_provider
 from modelscan.sources.provider_itself import Observation, observations_of
 from modelscan.sources.source import Said, Source
-from modelscan.types import Fact, Frozen, Identifier, SourceGap, SourceRecord
+from modelscan.types import Fact, Frozen, Identifier, SourceGap, SourceRecord, is_model_id
 
 __all__ = ["Evidence", "facts_of"]
 
@@ -81,7 +81,8 @@ def _models_of(evidence: Evidence) -> frozenset[str]:
     """The provider's models by name: the one that is asked for, and those that it or models.dev lists."""
     listed = {model.id for model in evidence.listed[1]} if evidence.listed else set()
     served = {model for seen in evidence.observations for model in seen.models}
-    return frozenset(listed | served | ({evidence.identifier.model} if evidence.identifier.model else set()))
+    asked = {evidence.identifier.model} if evidence.identifier.model else set()
+    return frozenset(model for model in listed | served | asked if is_model_id(model))
 
 
 def _subjects_by_weights(evidence: Evidence, models: Iterable[str]) -> dict[str, set[str]]:

@@ -4,7 +4,7 @@ from modelscan.types.base import Frozen, canonical_json, digest_of, utc_now
 from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
-from modelscan.types.identifier import Identifier, ModelId, ProviderId
+from modelscan.types.identifier import Identifier, ModelId, ProviderId, is_model_id
 from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
 from modelscan.types.synthesis import AgentCall, CallOutcome, Change
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
@@ -45,5 +45,6 @@ __all__ = [
     "ValidationReport",
     "canonical_json",
     "digest_of",
+    "is_model_id",
     "utc_now",
 ]

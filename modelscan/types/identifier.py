@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 from modelscan.errors import InvalidIdentifier
 from modelscan.types.base import Frozen
 
-__all__ = ["Identifier", "ModelId", "ProviderId"]
+__all__ = ["Identifier", "ModelId", "ProviderId", "is_model_id"]
 
 _PROVIDER = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _MODEL_LENGTH = 256
@@ -24,6 +24,14 @@ def _model_id(text: str) -> str:
     if not text or len(text) > _MODEL_LENGTH or not text.isprintable() or text != text.strip():
         raise ValueError(f"a model id is 1-{_MODEL_LENGTH} printable characters without spaces around it")
     return text
+
+
+def is_model_id(text: str) -> bool:
+    """Whether it can be the id of a model: what a server or a list calls so may hold anything."""
+    try:
+        return bool(_model_id(text))
+    except ValueError:
+        return False
 
 
 ProviderId = Annotated[str, AfterValidator(_provider_id)]

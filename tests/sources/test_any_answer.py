@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from modelscan.sources import SOURCES, Source
 from modelscan.sources.source import SourceRequest
-from modelscan.types import SourceGap, SourceRecord
+from modelscan.types import Identifier, SourceGap, SourceRecord
 from tests.sources.asking import answered, ask_with
 
 NAMES = st.sampled_from(
@@ -32,19 +32,24 @@ async def asked(source: Source, request: SourceRequest) -> SourceRecord | Source
     return await source.fetch(request)
 
 
-def check(source: Source, status: int, body: bytes, identifier: str) -> None:
+def said(source: Source, status: int, body: bytes, identifier: str) -> list[Any]:
+    """What the source's record of this answer claims; nothing where it is a gap."""
+
     def handle(_: httpx2.Request) -> httpx2.Response:
         return answered(status, body)
 
     found = ask_with(
         handle, lambda request: asked(source, request), identifier, base_url=BASE, operator_named=True, deep=True
     )
-    if isinstance(found, SourceRecord):
-        for one in source.claims(found, frozenset({"acme", "id"})):
-            assert one.subject.partition("/")[0] == found.subject.partition("/")[0]
-            json.dumps(one.value, allow_nan=False, ensure_ascii=False).encode()
-    elif isinstance(found, SourceGap):
+    if isinstance(found, SourceGap):
         assert found.reason
+    return list(source.claims(found, frozenset({"acme", "id"}))) if isinstance(found, SourceRecord) else []
+
+
+def check(source: Source, status: int, body: bytes, identifier: str) -> None:
+    for one in said(source, status, body, identifier):
+        assert one.subject.partition("/")[0] == Identifier.parse(identifier).provider
+        json.dumps(one.value, allow_nan=False, ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
@@ -62,6 +67,30 @@ def test_any_json_where_a_source_looks_for_its_rows_is_a_record_or_a_gap(source:
     theirs = {"acme": {"id": "acme", "name": "Acme", "models": {"x": row}}, "success": True, "id": "acme/id", name: row}
     check(source, 200, json.dumps({**listed, **theirs, "openapi": "3"}).encode(), "acme/acme/id")
     check(source, 200, json.dumps([{"id": "acme", "models": [row]}]).encode(), "acme")
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_a_model_whose_name_is_no_name_is_nothing_that_facts_speak_of(source: Source) -> None:
+    for name in ("\x1b]0;title\x07", " spaces ", "", "x" * 300, "two\nlines"):
+        row: dict[str, Any] = {
+            "id": name,
+            "name": name,
+            "prices": {"input_mtok": 1},
+            "providers": [],
+            "meta": {"n_ctx": 7},
+        }
+        row |= {"categories": ["llm"], "provider": "p", "status": "live", "limit": {"context": 7}}
+        listed: dict[str, Any] = {
+            "data": [row],
+            "items": [row],
+            "pagination": {"totalPage": 1},
+            "acme": {"id": "acme", "name": "A"},
+        }
+        listed["acme"]["models"] = {name: row}
+        for body in (listed, [{"id": "acme", "models": [row]}]):
+            for one in said(source, 200, json.dumps(body).encode(), "acme"):
+                assert one.subject == "acme"
+                assert one.field != "models" or name not in one.value
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
