@@ -22,6 +22,7 @@ __all__ = [
     "Answer",
     "GuardedBackend",
     "ask",
+    "checked_addresses",
     "host_port",
     "is_public",
     "open_client",
@@ -35,6 +36,7 @@ NOT_REACHED = "cannot be reached"
 """Stands in the words of each fault of the transport, and of no answer: only such a fault is worth another try."""
 _MAX_SECONDS = 25.0
 """For one whole answer: the client's own timeout starts again with each chunk."""
+_UNRESOLVED = "its name cannot be resolved"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _SPECIAL = tuple(
     ipaddress.ip_network(net)
@@ -83,17 +85,11 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        if not 0 < port < 65536:
-            raise httpcore2.ConnectError(f"{port} is no port")
         try:
             with anyio.fail_after(timeout):
-                found = await self._resolve(host, port, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError, UnicodeError) as error:
-            raise httpcore2.ConnectError("its name cannot be resolved") from error
-        addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
-        if not {host, f"{host}:{port}", f"[{host}]:{port}"} & set(self._allowed):
-            for address in addresses:
-                _refuse_private(host, address)
+                addresses = await checked_addresses(host, port, self._allowed, resolve=self._resolve)
+        except OSError as error:  # A TimeoutError is one, too.
+            raise httpcore2.ConnectError(str(error) or _UNRESOLVED) from error
         return await self._first(addresses, port, timeout, local_address, socket_options)
 
     async def _first(self, addresses: list[str], port: int, *more: Any) -> httpcore2.AsyncNetworkStream:
@@ -106,6 +102,26 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await self._backend.sleep(seconds)
+
+
+async def checked_addresses(
+    host: str, port: int, allowed: Collection[str], *, resolve: Resolve = anyio.getaddrinfo
+) -> list[str]:
+    """The addresses of `host`, every one of them public unless the host, or its `host:port`, is allowed to be private.
+
+    Raises HostRefused, and OSError where the name cannot be resolved.
+    """
+    if not 0 < port < 65536:
+        raise OSError(f"{port} is no port")
+    try:
+        found = await resolve(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise OSError(_UNRESOLVED) from error
+    addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
+    if not {host, f"{host}:{port}", f"[{host}]:{port}"} & set(allowed):
+        for address in addresses:
+            _refuse_private(host, address)
+    return addresses
 
 
 def _refuse_private(host: str, address: str) -> None:

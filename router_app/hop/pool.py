@@ -1,0 +1,207 @@
+"""Sends requests over connections that are kept alive, an idle one first, and a new one where there is none."""
+
+import asyncio
+import ssl
+from collections import deque
+from collections.abc import AsyncIterator, Collection
+
+from modelscan import __version__
+from modelscan.errors import UpstreamFailed
+from modelscan.sources.http import checked_addresses, tls
+from router_app.hop.address import Address, Origin, address_of
+from router_app.hop.connection import Broken, Connection, Limits
+from router_app.upstream import Headers
+
+__all__ = ["PooledUpstream"]
+
+_CONNECT_SECONDS = 10.0
+_KEPT_SECONDS = 30.0
+_MOST_IDLE = 256
+_OWN = f"user-agent: modelscan/{__version__}\r\naccept: */*\r\naccept-encoding: identity\r\n".encode()
+_OWN_LINES = 6
+
+
+class PooledUpstream:
+    """An `Upstream` over our own connections; `allowed_private`, which hosts may be private, is read at each connect.
+
+    It speaks HTTP/1.1 only, follows no redirect, keeps no cookie and heeds no proxy of the environment.
+    """
+
+    def __init__(
+        self,
+        allowed_private: Collection[str],
+        *,
+        limits: Limits | None = None,
+        connect_seconds: float = _CONNECT_SECONDS,
+        kept_seconds: float = _KEPT_SECONDS,
+        most_idle: int = _MOST_IDLE,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._allowed = allowed_private
+        self._limits = limits or Limits()
+        self._connect_seconds = connect_seconds
+        self._kept_seconds = kept_seconds
+        self._most_idle = most_idle
+        self._context = context
+        self._idle: dict[Origin, deque[tuple[float, Connection]]] = {}
+        self._count = 0
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def send(self, method: str, url: str, headers: Headers, body: bytes) -> "PooledAnswer":
+        """Send and wait for the head of the answer; raises UpstreamFailed, HostRefused.
+
+        A request on a connection that the other side had closed meanwhile is sent once more, on a new one.
+        """
+        address = _address(url)
+        head = _head(method, address, headers, len(body))
+        connection = self._taken(address.origin)
+        if connection is not None:
+            try:
+                return await self._asked(connection, address.origin, head, body)
+            except Broken as error:
+                if not error.unanswered:
+                    raise _failed(address.origin, error) from error
+        connection = await self._connected(address.origin)
+        try:
+            return await self._asked(connection, address.origin, head, body)
+        except Broken as error:
+            raise _failed(address.origin, error) from error
+
+    async def aclose(self) -> None:
+        """Close what is idle; what is in use is closed when its reader lets go of it."""
+        self._closed = True
+        if self._sweeper:
+            self._sweeper.cancel()
+        for waiting in self._idle.values():
+            for _, connection in waiting:
+                connection.abort()
+        self._idle.clear()
+
+    def let_go(self, origin: Origin, connection: Connection) -> None:
+        """Take a connection back whose answer was read, or close it."""
+        if not connection.reusable or self._closed or self._count >= self._most_idle:
+            connection.abort()
+            return
+        self._idle.setdefault(origin, deque()).append((asyncio.get_running_loop().time(), connection))
+        self._count += 1
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().call_later(self._kept_seconds, self._sweep)
+
+    async def _asked(self, connection: Connection, origin: Origin, head: bytes, body: bytes) -> "PooledAnswer":
+        try:
+            await connection.ask(head, body)
+        except BaseException:
+            connection.abort()
+            raise
+        return PooledAnswer(self, origin, connection)
+
+    def _taken(self, origin: Origin) -> Connection | None:
+        """The idle connection that was used last: the others can grow old and go."""
+        waiting = self._idle.get(origin)
+        while waiting:
+            _, connection = waiting.pop()
+            self._count -= 1
+            if connection.open:
+                return connection
+        return None
+
+    async def _connected(self, origin: Origin) -> Connection:
+        try:
+            async with asyncio.timeout(self._connect_seconds):
+                addresses = await checked_addresses(origin.host, origin.port, self._allowed)
+                return await self._first(origin, addresses)
+        except TimeoutError as error:
+            words = f"it could not be connected to within {self._connect_seconds:g} s"
+            raise _failed(origin, Broken(words)) from error
+        except OSError as error:
+            raise _failed(origin, Broken(error.strerror or str(error) or type(error).__name__)) from error
+
+    async def _first(self, origin: Origin, addresses: list[str]) -> Connection:
+        for address in addresses[:-1]:
+            try:
+                return await self._to(origin, address)
+            except OSError:
+                continue
+        return await self._to(origin, addresses[-1])
+
+    async def _to(self, origin: Origin, address: str) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: Connection(self._limits),
+            address,
+            origin.port,
+            ssl=(self._context or tls()) if origin.tls else None,
+            server_hostname=origin.host if origin.tls else None,
+        )
+        return connection
+
+    def _sweep(self) -> None:
+        """Close what was idle for too long, and forget what the other side closed."""
+        now = asyncio.get_running_loop().time()
+        self._sweeper = None
+        for origin, waiting in tuple(self._idle.items()):
+            while waiting and (now - waiting[0][0] >= self._kept_seconds or not waiting[0][1].open):
+                waiting.popleft()[1].abort()
+                self._count -= 1
+            if not waiting:
+                del self._idle[origin]
+        if self._idle:
+            self._sweeper = asyncio.get_running_loop().call_later(self._kept_seconds / 2, self._sweep)
+
+
+class PooledAnswer:
+    """An answer whose head has come, and whose body is coming."""
+
+    def __init__(self, pool: PooledUpstream, origin: Origin, connection: Connection) -> None:
+        self._pool = pool
+        self._origin = origin
+        self._connection: Connection | None = connection
+        self.status = connection.status
+        self.headers: Headers = connection.headers
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body's bytes as they arrive; raises UpstreamFailed when it breaks off."""
+        assert self._connection is not None
+        try:
+            async for chunk in self._connection.chunks():
+                yield chunk
+        except Broken as error:
+            raise _failed(self._origin, error) from error
+
+    async def aclose(self) -> None:
+        """Let go of it, read to its end or not."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.let_go(self._origin, connection)
+
+
+def _address(url: str) -> Address:
+    try:
+        return address_of(url)
+    except ValueError as error:
+        raise UpstreamFailed(
+            "The provider's address is no http(s) URL.", hint="Add the provider again with another address.", host=url
+        ) from error
+
+
+def _head(method: str, address: Address, headers: Headers, length: int) -> bytes:
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    head = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bcontent-length: %d\r\n%b\r\n" % (
+        method.encode(), address.target, address.host, _OWN, length, lines,
+    )  # fmt: skip
+    if not head.count(b"\n") == head.count(b"\r") == len(headers) + _OWN_LINES + 1 or b"\0" in head:
+        # Which one is not said: it may hold the key.
+        raise UpstreamFailed(
+            f"A header for {address.origin} is none.",
+            hint="A key must be one line of plain characters.",
+            host=str(address.origin),
+        )
+    return head
+
+
+def _failed(origin: Origin, error: Broken) -> UpstreamFailed:
+    return UpstreamFailed(
+        f"{origin} could not be reached or broke off: {str(error).rstrip('.')}.",
+        hint="Try again; GET /health and `modelscan providers` show what is known of it.",
+        host=str(origin),
+    )
