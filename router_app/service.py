@@ -24,9 +24,9 @@ from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 from router_app.discoveries import Discoveries
 from router_app.gate import Gate
+from router_app.hop import PooledUpstream
 from router_app.parts import Parts
 from router_app.serving import Serving
-from router_app.upstream import LibraryUpstream
 
 __all__ = ["Service"]
 
@@ -48,7 +48,7 @@ class Service:
         self.discoveries = Discoveries(self.database, notify)
         self.journal = Journal(settings.journal_dir)
         self.allowed_private: set[str] = set(settings.discovery.allowed_private_hosts)
-        self.serving = Serving(upstream=LibraryUpstream(self.allowed_private), journal=self.journal, parts=self.parts)
+        self.serving = Serving(upstream=PooledUpstream(self.allowed_private), journal=self.journal, parts=self.parts)
         self._environ = environ
         self._custody: Custody | None = None
         self._keys: Mapping[str, Sequence[UsableKey]] = {}
@@ -170,7 +170,7 @@ class Service:
 
     async def _restart(self) -> None:
         await self.gate.close("restarting", self.settings.server.drain_seconds)
-        before, self.serving.upstream = self.serving.upstream, LibraryUpstream(self.allowed_private)
+        before, self.serving.upstream = self.serving.upstream, PooledUpstream(self.allowed_private)
         await before.aclose()
         self._custody = None
         await self.flush()

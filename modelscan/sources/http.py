@@ -21,6 +21,7 @@ __all__ = [
     "NOT_REACHED",
     "Answer",
     "GuardedBackend",
+    "Resolve",
     "ask",
     "checked_addresses",
     "host_port",

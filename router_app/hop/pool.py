@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Collection
 
 from modelscan import __version__
 from modelscan.errors import UpstreamFailed
-from modelscan.sources.http import checked_addresses, tls
+from modelscan.sources.http import Resolve, checked_addresses, tls
 from router_app.hop.address import Address, Origin, address_of
 from router_app.hop.connection import Broken, Connection, Limits
 from router_app.upstream import Headers
@@ -36,6 +36,7 @@ class PooledUpstream:
         kept_seconds: float = _KEPT_SECONDS,
         most_idle: int = _MOST_IDLE,
         context: ssl.SSLContext | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         self._allowed = allowed_private
         self._limits = limits or Limits()
@@ -43,6 +44,7 @@ class PooledUpstream:
         self._kept_seconds = kept_seconds
         self._most_idle = most_idle
         self._context = context
+        self._resolve = resolve or asyncio.get_running_loop().getaddrinfo
         self._idle: dict[Origin, deque[tuple[float, Connection]]] = {}
         self._count = 0
         self._sweeper: asyncio.TimerHandle | None = None
@@ -109,7 +111,7 @@ class PooledUpstream:
     async def _connected(self, origin: Origin) -> Connection:
         try:
             async with asyncio.timeout(self._connect_seconds):
-                addresses = await checked_addresses(origin.host, origin.port, self._allowed)
+                addresses = await checked_addresses(origin.host, origin.port, self._allowed, resolve=self._resolve)
                 return await self._first(origin, addresses)
         except TimeoutError as error:
             words = f"it could not be connected to within {self._connect_seconds:g} s"

@@ -139,6 +139,36 @@ def test_a_refusal_may_come_before_all_was_sent() -> None:
     told(story)
 
 
+def test_a_refusal_may_also_come_while_a_large_body_is_being_taken() -> None:
+    async def serve(wire: Wire) -> None:
+        await wire.reader.readuntil(b"\r\n\r\n")
+        await wire.reader.readexactly(2**21)
+        await wire.send(b"HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\n\r\nno")
+        await hung_up(wire)
+
+    async def story() -> None:
+        async with served(serve) as server, pooled() as upstream:
+            answer = await upstream.send("POST", server.url, [], b"x" * 2**26)
+            assert (answer.status, await body_of(answer)) == (413, b"no")
+            # What was left unsaid would be taken for the next request.
+            assert len(server.connections) == 1
+            with pytest.raises(UpstreamFailed):
+                await upstream.send("POST", "http://127.0.0.1:9/", [], b"")
+
+    told(story)
+
+
+def test_an_answer_larger_than_what_may_wait_can_come_in_one_piece() -> None:
+    async def story() -> None:
+        whole = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n" + b"x" * 5000
+        async with served(scripted([whole], [whole])) as server, pooled(limits=Limits(waiting_bytes=1000)) as upstream:
+            for _ in range(2):
+                assert await body_of(await upstream.send("POST", server.url, [], b"")) == b"x" * 5000
+            assert len(server.connections) == 1
+
+    told(story)
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Key and certificate for 127.0.0.1, signed by nobody known."""
@@ -164,13 +194,11 @@ def test_tls_is_checked_and_names_the_host(certificate: Path) -> None:
     async def story() -> None:
         async with served(scripted([WHOLE]), context=server_side) as server:
             right = server.url.replace("127.0.0.1", "localhost")
-            async with pooled(context=knows) as upstream:
-                upstream._allowed = ["127.0.0.1", "localhost"]
+            async with pooled(context=knows, allowed=["127.0.0.1", "localhost"]) as upstream:
                 assert await body_of(await upstream.send("POST", right, [], b"")) == b"hello"
                 with pytest.raises(UpstreamFailed, match="certificate"):
                     await upstream.send("POST", server.url, [], b"")
-            async with pooled() as stranger:
-                stranger._allowed = ["localhost"]
+            async with pooled(allowed=["localhost"]) as stranger:
                 with pytest.raises(UpstreamFailed, match="certificate"):
                     await stranger.send("POST", right, [], b"")
         assert named[0] == "localhost"

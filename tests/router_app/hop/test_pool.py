@@ -8,6 +8,7 @@ import uvloop
 
 from modelscan.errors import HostRefused, UpstreamFailed
 from router_app.hop import PooledUpstream
+from router_app.hop.connection import Broken, Connection, Limits
 from tests.router_app.hop.wires import Wire, body_of, hung_up, pooled, request_on, scripted, served
 from tests.router_app.routers import eventually
 
@@ -195,7 +196,15 @@ def test_what_is_read_after_the_end_of_the_pool_is_still_whole() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9/v1", "http://name.invalid/v1", "nonsense", "http://[bad", "http://a:b@127.0.0.1/"]
+    "url",
+    [
+        "http://127.0.0.1:9/v1",
+        "http://name.invalid/v1",
+        "nonsense",
+        "http://[bad",
+        "http://a:b@127.0.0.1/",
+        "http://a\x00b/",
+    ],
 )
 def test_what_cannot_be_reached_is_an_upstream_failure_that_names_the_host(url: str) -> None:
     async def story() -> None:
@@ -226,5 +235,43 @@ def test_a_key_that_would_break_out_of_its_header_is_refused_and_not_said(key: b
                 await upstream.send("POST", server.url, [(b"authorization", b"Bearer " + key)], b"")
             assert "canary" not in str(failed.value) + repr(failed.value)
             assert server.connections == []
+
+    told(story)
+
+
+def test_the_next_address_of_a_name_is_tried_where_one_does_not_answer() -> None:
+    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        assert host == "many.example"
+        return [(0, 0, 0, "", (address, port)) for address in ("127.0.0.2", "127.0.0.1")]
+
+    async def story() -> None:
+        async with (
+            served(scripted([ANSWER])) as server,
+            pooled(allowed=["many.example"], resolve=resolve) as upstream,
+        ):
+            assert await ask(upstream, server.url.replace("127.0.0.1", "many.example")) == b"ok"
+
+    told(story)
+
+
+def test_a_connection_that_was_lost_before_it_was_used_says_so() -> None:
+    async def story() -> None:
+        with pytest.raises(Broken, match="closed meanwhile"):
+            await Connection(Limits()).ask(b"", b"")
+
+    told(story)
+
+
+def test_one_that_speaks_unasked_is_not_used_again() -> None:
+    async def serve(wire: Wire) -> None:
+        await scripted([ANSWER], stay=False)(wire)
+        await wire.send(b"HTTP/1.1 408 Too slow\r\n\r\n")
+        await hung_up(wire)
+
+    async def story() -> None:
+        async with served(serve) as server, pooled() as upstream:
+            for number in range(3):
+                assert await ask(upstream, server.url) == b"ok"
+                await eventually(lambda: server.connections[number].reader.at_eof() or len(server.connections) > 3)  # noqa: B023
 
     told(story)

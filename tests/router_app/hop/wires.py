@@ -95,10 +95,12 @@ def scripted(*answers: Sequence[bytes], stay: bool = True) -> Serve:
 
 
 @asynccontextmanager
-async def pooled(*, idle: float = 5.0, **more: object) -> AsyncIterator[PooledUpstream]:
+async def pooled(
+    *, idle: float = 5.0, allowed: Sequence[str] = ("127.0.0.1",), **more: object
+) -> AsyncIterator[PooledUpstream]:
     """A client that may reach the loopback."""
     settings: dict[str, object] = {"limits": Limits(idle_seconds=idle), "connect_seconds": 5.0, **more}
-    upstream = PooledUpstream(["127.0.0.1"], **settings)  # type: ignore[arg-type]  # the tests' own words
+    upstream = PooledUpstream(allowed, **settings)  # type: ignore[arg-type]  # the tests' own words
     try:
         yield upstream
     finally:
