@@ -5,6 +5,8 @@ import ssl
 from collections import deque
 from collections.abc import AsyncIterator, Collection
 
+import anyio
+
 from modelscan import __version__
 from modelscan.errors import UpstreamFailed
 from modelscan.sources.http import Resolve, checked_addresses, tls
@@ -36,7 +38,7 @@ class PooledUpstream:
         kept_seconds: float = _KEPT_SECONDS,
         most_idle: int = _MOST_IDLE,
         context: ssl.SSLContext | None = None,
-        resolve: Resolve | None = None,
+        resolve: Resolve = anyio.getaddrinfo,
     ) -> None:
         self._allowed = allowed_private
         self._limits = limits or Limits()
@@ -44,7 +46,7 @@ class PooledUpstream:
         self._kept_seconds = kept_seconds
         self._most_idle = most_idle
         self._context = context
-        self._resolve = resolve or asyncio.get_running_loop().getaddrinfo
+        self._resolve = resolve
         self._idle: dict[Origin, deque[tuple[float, Connection]]] = {}
         self._count = 0
         self._sweeper: asyncio.TimerHandle | None = None
