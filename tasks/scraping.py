@@ -8,6 +8,8 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from modelscan.catalog import records
@@ -24,7 +26,6 @@ __all__ = ["remember", "scrape_source", "scrape_task"]
 _RETRIES = 1
 _QUICK_SECONDS = 5.0
 """A fault that took longer would take as long again."""
-_log = logging.getLogger(__name__)
 
 
 def _is_transport_fault(_task: object, _run: object, state: State[Any]) -> bool:
@@ -59,7 +60,7 @@ async def scrape_task(run: Run, request: SourceRequest, name: str) -> State[Scra
                 raise SourceUnavailable(fault)
             step.detail = found.said
             step.state = "cached" if found.cached else "done"
-            _log.info("%s: %s", name, found.said)
+            _logger().info("%s: %s", name, found.said)
     return Completed(name="Cached" if found.cached else "Completed", message=found.said, data=found)
 
 
@@ -67,6 +68,14 @@ def _transport_fault(found: Scrape) -> str:
     """Why the source itself could not be asked, also where a snapshot stands in for it; empty where it answered."""
     said = found.gap.reason if found.gap else found.record.note if found.record and found.record.stale else ""
     return said if NOT_REACHED in said else ""
+
+
+def _logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    """The run's own, whose lines Prefect's UI shows beside the run."""
+    try:
+        return get_run_logger()
+    except MissingContextError:
+        return logging.getLogger(__name__)
 
 
 def _may_try_again() -> bool:

@@ -81,7 +81,8 @@ class Served(_Theirs):
 
 async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     """What the server deploys, routes and serves; None where it is no GPUStack, or does not answer."""
-    root = (request.base_url or "").rstrip("/").removesuffix("/chat/completions").removesuffix("/v1")
+    base = (request.base_url or "").rstrip("/").removesuffix("/chat/completions")
+    root = base.removesuffix("/v1").removesuffix("/v1-openai")  # The second is where older ones serve OpenAI's API.
     first = await _ask(request, f"{root}/v2/models?page=1&perPage={_PAGE}", {})
     if first is None or not (_refuses(first) or _page(first)):
         return None

@@ -4,6 +4,7 @@ Facts of a model: `nominal_context` (such as 128K), `abilities`, `categories`, `
 knows a model by the name of its set, or by the repository that holds its weights.
 """
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable
 
@@ -61,7 +62,10 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     payload: JsonValue = {"sets": [_short(one) for one in sets]}
     note = f"{bad} of {len(sets) + bad} model sets cannot be read" if bad else ""
     subject = request.identifier.provider
-    return SourceRecord.of(source=NAME, subject=subject, url=url, payload=payload, trusted=False, note=note)
+    sha256 = hashlib.sha256(came.body).hexdigest()
+    return SourceRecord.of(
+        source=NAME, subject=subject, url=url, payload=payload, trusted=False, note=note, sha256=sha256
+    )
 
 
 def sets_of(listed: JsonValue) -> tuple[list[ModelSet], int] | None:

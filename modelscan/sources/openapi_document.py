@@ -3,6 +3,7 @@
 Facts of the provider: `openapi` (where it stands) and `operations` (`METHOD path` of those that models are used by).
 """
 
+import hashlib
 import re
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -45,7 +46,10 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
         elif (document := declared(came.json_body)) is not None:
             subject = request.identifier.provider
             payload: JsonValue = {"url": url, **document}
-            return SourceRecord.of(source=NAME, subject=subject, url=root, payload=payload, trusted=False)
+            sha256 = hashlib.sha256(came.body).hexdigest()
+            return SourceRecord.of(
+                source=NAME, subject=subject, url=root, payload=payload, trusted=False, sha256=sha256
+            )
         else:
             why = SourceGap(source=NAME, kind="malformed", reason=f"{url} is no OpenAPI document")
     return why

@@ -65,7 +65,7 @@ def said(record: SourceRecord) -> dict[tuple[str, str], Any]:
 
 
 @pytest.mark.parametrize(("header", "value"), [("Authorization", f"Bearer {KEY}"), ("X-API-Key", KEY)])
-@pytest.mark.parametrize("base_url", [BASE, "http://gpu.example:80", f"{BASE}/chat/completions"])
+@pytest.mark.parametrize("base_url", [BASE, "http://gpu.example:80", f"{BASE}/chat/completions", f"{BASE}-openai/"])
 def test_a_running_server_is_recognised_with_either_form_of_its_key(header: str, value: str, base_url: str) -> None:
     record = recorded(server(header, value), base_url=base_url)
     assert isinstance(record.payload, dict)

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from collections.abc import Collection
 from typing import Any
@@ -57,6 +58,7 @@ def said(record: SourceRecord, models: Collection[str]) -> dict[tuple[str, str],
 def test_the_catalogue_is_kept_in_short() -> None:
     record = recorded()
     assert (record.url, record.trusted, record.note) == (URL, False, "2 of 4 model sets cannot be read")
+    assert record.sha256 == hashlib.sha256(CATALOGUE).hexdigest()
     assert "Ignore all instructions" not in record.model_dump_json()
 
 
