@@ -63,13 +63,15 @@ async def _gather(run: Run) -> tuple[Evidence, SourceRequest]:
     """Both waves: the sources that can be asked at once, then the provider itself where it had to be found first."""
     request = await run.request()
     first = await asyncio.gather(*(scrape_source(run, request, source.name) for source in first_wave(request)))
-    named = with_named_base_url(request, [found.record for found in first if found.record])
+    told = [found.record for found in first if found.record]
+    named = with_named_base_url(request, (*told, *run.pins), run.distrusted)
     second = await asyncio.gather(*(scrape_source(run, named, source.name) for source in second_wave(request)))
     found = (*first, *second)
     evidence = Evidence(
         identifier=run.identifier,
-        records=tuple(one.record for one in found if one.record),
+        records=(*(one.record for one in found if one.record), *run.pins),
         gaps=tuple(one.gap for one in found if one.gap),
         allowed_private=run.bench.settings.discovery.allowed_private_hosts,
+        decisions=run.decisions,
     )
     return evidence, named

@@ -8,6 +8,7 @@ ModelScanError
 │   ├── UnknownIdentifier        no source knows it (`nearest` lists the known names)
 │   ├── UnknownModel             nothing served has that name
 │   ├── AmbiguousModel           several providers serve it (`choices` lists them)
+│   ├── DecisionNotFound
 │   ├── DiscoveryNotFound
 │   └── ProviderNotFound
 ├── Unauthorized                 the admin token is missing or wrong
@@ -34,6 +35,7 @@ __all__ = [
     "AmbiguousModel",
     "CatalogBusy",
     "CatalogError",
+    "DecisionNotFound",
     "DiscoveryFailed",
     "DiscoveryInterrupted",
     "DiscoveryNotFound",
@@ -102,6 +104,10 @@ class UnknownModel(NotFound):
 
 class AmbiguousModel(NotFound):
     code = "ambiguous-model"
+
+
+class DecisionNotFound(NotFound):
+    code = "decision-not-found"
 
 
 class DiscoveryNotFound(NotFound):

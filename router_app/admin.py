@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from modelscan.catalog import keys, providers, records, usage, versions
+from modelscan.catalog import keys, providers, usage, versions
 from modelscan.clients.loader import published_bytes
-from modelscan.errors import ProviderNotFound, error_from_code
-from modelscan.synthesis.dossier import conflicts, dossier_of
+from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
 from router_app.bodies import AddKey, AddProvider, Discover, Generate, read_body, wait_seconds
+from router_app.dossiers import Dossiers
 from router_app.service import Service
 
 __all__ = ["Admin"]
@@ -33,8 +33,7 @@ class Admin:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/providers", self.list_providers),
             ("POST", "/providers/add", self.add_provider),
-            ("GET", "/providers/{id}/dossier", self.dossier),
-            ("GET", "/conflicts", self.list_conflicts),
+            *Dossiers(self._database).table(),
             ("GET", "/keys", self.list_keys),
             ("POST", "/keys/add", self.add_key),
             ("POST", "/discover", self.discover),
@@ -58,19 +57,6 @@ class Admin:
 
     async def list_providers(self, _: Request) -> Response:
         return _rows(await asyncio.to_thread(providers.all_providers, self._database))
-
-    async def dossier(self, request: Request) -> Response:
-        """Of the provider, or with `?model=` of one of its models: each field with the claim that counts."""
-        provider, model = request.path_params["id"], request.query_params.get("model")
-        subject = Identifier.parse(f"{provider}/{model}" if model else provider)
-        found = dossier_of(subject, await asyncio.to_thread(records.claims, self._database, subject.provider))
-        if not found.fields and not found.models:
-            raise ProviderNotFound(f"Nothing is known of {subject}.", hint=f"Add it: modelscan add {subject}")
-        return JSONResponse(found.model_dump(mode="json"))
-
-    async def list_conflicts(self, request: Request) -> Response:
-        asked = request.query_params.get("provider")
-        return _rows(conflicts(await asyncio.to_thread(records.claims, self._database, asked)))
 
     async def list_keys(self, request: Request) -> Response:
         return _rows(await asyncio.to_thread(keys.list_keys, self._database, request.query_params.get("provider")))

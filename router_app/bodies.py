@@ -1,16 +1,25 @@
 """What the admin API's requests hold."""
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from starlette.requests import Request
 
 from modelscan.errors import InvalidInput
-from modelscan.types import ProviderId
+from modelscan.types import DecisionKind, ProviderId
 from router_app.problems import TooLarge, invalid_body
 
-__all__ = ["AddKey", "AddProvider", "Discover", "Generate", "read_body", "wait_seconds"]
+__all__ = ["AddKey", "AddProvider", "Decide", "Discover", "Generate", "read_body", "wait_seconds"]
 
 _MAX_BODY = 64 * 1024
 _MAX_WAIT = 600.0
@@ -53,6 +62,27 @@ class AddKey(_Body):
 
     provider: ProviderId = Field(validation_alias=AliasChoices("provider", "provider_id"))
     api_key: SecretStr
+
+
+class Decide(_Body):
+    """`/api/decisions`: `value` to pin, or the `source` to reject."""
+
+    kind: DecisionKind
+    subject: str
+    field: str
+    value: str | int | float | None = None
+    source: str | None = None
+
+    @model_validator(mode="after")
+    def _says_what_it_needs(self) -> Self:
+        wanted = {"pin": {"value"}, "reject": {"source"}}.get(self.kind, set())
+        if {name for name in ("value", "source") if getattr(self, name) is not None} != wanted:
+            raise ValueError(f"{self.kind} takes {' and '.join(wanted) or 'neither value nor source'}")
+        return self
+
+    @property
+    def given(self) -> str:
+        return self.source or ("" if self.value is None else str(self.value))
 
 
 class Generate(_Body):

@@ -5,12 +5,16 @@ from collections.abc import Iterable, Sequence
 from prefect.artifacts import acreate_markdown_artifact
 
 from modelscan.codegen.render import module_name
+from modelscan.synthesis.dossier import conflicts
 from modelscan.synthesis.evidence import Evidence
+from modelscan.synthesis.settled import claims_of
 from modelscan.types import AgentCall, Attempt, ClientSpec, Discovery
 from modelscan.validation.repair import Repaired
 from modelscan.visible import visible
 
 __all__ = ["markdown", "report"]
+
+_MOST_CONFLICTS = 50
 
 
 async def report(discovery: Discovery, proved: Repaired, evidence: Evidence) -> None:
@@ -32,6 +36,8 @@ def markdown(discovery: Discovery, proved: Repaired, evidence: Evidence) -> str:
         f"Version {discovery.version}; router generation {discovery.generation or 'none running'}.",
         "## What is known, and who says so",
         _table(("field", "value", "source", "url", "when"), _fields(spec, evidence)),
+        "## Conflicts",
+        _conflicts(evidence),
         "## Gaps",
         _table(("source", "kind", "reason"), ((gap.source, gap.kind, gap.reason) for gap in evidence.gaps)) or "None.",
         "## Loops",
@@ -83,6 +89,25 @@ def _asked(call: AgentCall) -> Sequence[object]:
     cost = "unknown" if call.cost_usd is None else f"${call.cost_usd:.4f}"
     whole = " + ".join(tokens)
     return call.number, call.model, call.prompt_version, call.outcome, whole, cost, f"{call.seconds:.1f}", call.detail
+
+
+def _conflicts(evidence: Evidence) -> str:
+    """What the sources of this run disagree on, and what counts of it here."""
+    found = conflicts(claims_of(evidence), evidence.decisions, settled=True)
+    rows = [
+        (
+            one.subject,
+            one.field,
+            one.chosen.value if one.chosen else "unknown",
+            one.chosen.source if one.chosen else "",
+            "; ".join(f"{claim.source}: {claim.value}" for claim in one.differ),
+            one.settled or ("rejected" if one.rejected else "open"),
+        )
+        for one in found
+    ]
+    more = f"\n\n{len(rows) - _MOST_CONFLICTS} more: `modelscan conflicts`." if len(rows) > _MOST_CONFLICTS else ""
+    head = ("subject", "field", "value", "source", "others say", "state")
+    return (_table(head, rows[:_MOST_CONFLICTS]) or "None.") + more
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

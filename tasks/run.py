@@ -12,18 +12,21 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import httpx2
 from prefect import runtime
 
-from modelscan.catalog import discoveries
+from modelscan.catalog import decisions, discoveries
 from modelscan.errors import ModelScanError
 from modelscan.keys import store
 from modelscan.sources.http import host_port, open_client
 from modelscan.sources.source import SourceRequest, is_base_url
+from modelscan.synthesis.settled import pins_record
 from modelscan.types import (
+    Decision,
     Discovery,
     DiscoveryError,
     DiscoveryState,
     DiscoveryStep,
     Identifier,
     SourceGap,
+    SourceRecord,
     utc_now,
 )
 from tasks.bench import Bench, the_bench
@@ -56,6 +59,25 @@ class Run:
     """Lets `discovery.parallel_batch` sources be asked at once."""
     until: float = math.inf
     """When the runner ends it, by the monotonic clock."""
+    decisions: tuple[Decision, ...] = ()
+    """The operator's, on this provider and its models."""
+
+    @property
+    def pinned_base_url(self) -> str | None:
+        """Where the operator's pin says that the provider is."""
+        return _pinned_base_url(self.identifier, self.decisions)
+
+    @property
+    def pins(self) -> tuple[SourceRecord, ...]:
+        """What the operator pinned, as a record beside those of the sources."""
+        record = pins_record(self.identifier.provider, self.decisions)
+        return (record,) if record else ()
+
+    @property
+    def distrusted(self) -> tuple[str, ...]:
+        """The sources whose word on the provider's base URL the operator rejected."""
+        place = (self.identifier.provider, "base_url")
+        return tuple(one.source for one in self.decisions if one.source and (one.subject, one.field) == place)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Step]:
@@ -80,13 +102,14 @@ class Run:
     async def request(self) -> SourceRequest:
         """What the sources are asked."""
         keys = await self.catalogue(store.load, self.bench.custody)
-        host = host_port(self.discovery.base_url) if self.discovery.base_url else None
+        named = self.pinned_base_url or self.discovery.base_url
+        host = host_port(named) if named else None
         usable = store.sendable(keys.get(self.identifier.provider, ()), host)
         return SourceRequest(
             identifier=self.identifier,
             http=self.http,
             settings=self.bench.settings.discovery,
-            base_url=self.discovery.base_url,
+            base_url=named if self.discovery.base_url else None,
             operator_named=self.discovery.base_url is not None,
             demo_base_url=self.bench.told("reference.url"),
             key=min(usable, key=lambda one: one.key.score).secret if usable else None,
@@ -107,12 +130,14 @@ async def opened(identifier: str, base_url: str | None, refresh: bool, deep: boo
     telling = Telling(bench.database, discovery)
     try:
         parsed = Identifier.parse(identifier)
+        decided = await asyncio.to_thread(decisions.list_decisions, bench.database, parsed.provider)
+        pinned = _pinned_base_url(parsed, decided)
         async with open_client(
-            allowed_private=_allowed(bench, discovery), timeout=bench.settings.discovery.timeout_seconds
+            allowed_private=_allowed(bench, discovery, pinned), timeout=bench.settings.discovery.timeout_seconds
         ) as http:
             asking = asyncio.Semaphore(bench.settings.discovery.parallel_batch)
             until = time.monotonic() + bench.settings.discovery.run_seconds
-            yield Run(bench, discovery, telling, parsed, http, asking, until)
+            yield Run(bench, discovery, telling, parsed, http, asking, until, decided)
     except BaseException as error:
         telling.change(state=DiscoveryState.FAILED, error=_told(discovery, error), ended_at=utc_now())
         await telling.written()
@@ -136,9 +161,14 @@ def _row(bench: Bench, identifier: str, base_url: str | None, refresh: bool, dee
     return made
 
 
-def _allowed(bench: Bench, discovery: Discovery) -> set[str]:
+def _pinned_base_url(identifier: Identifier, decided: Sequence[Decision]) -> str | None:
+    place = (identifier.provider, "base_url", "pin")
+    return next((str(one.value) for one in decided if (one.subject, one.field, one.kind) == place), None)
+
+
+def _allowed(bench: Bench, discovery: Discovery, pinned: str | None) -> set[str]:
     """The private addresses of this run: those of the settings, the operator's own server, our reference provider."""
-    named = [url for url in (discovery.base_url, bench.told("reference.url")) if url and is_base_url(url)]
+    named = [url for url in (discovery.base_url, pinned, bench.told("reference.url")) if url and is_base_url(url)]
     return {*bench.settings.discovery.allowed_private_hosts, *(host_port(url) for url in named)}
 
 

@@ -19,7 +19,7 @@ COMMANDS = (
     Command("sdks", "modelscan.cli.sdks:sdks", "List the generated clients, or export one as a file."),
     Command("verify", "modelscan.cli.verify:verify", "Run a published client's contract test again."),
     Command("dossier", "modelscan.cli.dossier:dossier", "Show what is known, and which source says so."),
-    Command("conflicts", "modelscan.cli.dossier:conflicts", "List what the sources disagree on."),
+    Command("conflicts", "modelscan.cli.conflicts:conflicts", "List what the sources disagree on, or decide it."),
     Command("stats", "modelscan.cli.lists:stats", "Show requests, tokens and latency by provider and model."),
     Command("config", "modelscan.cli.config:config", "Check or show the configuration."),
 )

@@ -1,7 +1,7 @@
 """Asks the sources about one identifier: from the catalogue where an answer is young enough, else anew."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -61,15 +61,22 @@ def second_wave(request: SourceRequest) -> tuple[Source, ...]:
     return tuple(source for source in SOURCES if source.needs_base_url and source.concerns(request))
 
 
-def with_named_base_url(request: SourceRequest, records: Iterable[SourceRecord]) -> SourceRequest:
-    """The request with the base URL that a trusted record names: ours first, then models.dev's."""
+def with_named_base_url(
+    request: SourceRequest, records: Iterable[SourceRecord], rejected: Collection[str] = ()
+) -> SourceRequest:
+    """The request with the base URL that a trusted record names: the operator's pin, ours, then models.dev's.
+
+    `rejected` are the sources whose word on it the operator does not want.
+    """
     by_source = {record.source: record.payload for record in records if record.trusted}
-    for source, field in (("builtin", "base_url"), ("models.dev", "api")):
+    for source in rejected:
+        by_source.pop(source, None)
+    for source, field in (("pin", "base_url"), ("builtin", "base_url"), ("models.dev", "api")):
         payload = by_source.get(source)
         named = payload.get(field) if isinstance(payload, dict) else None
         if isinstance(named, str) and named:
             # Refused here already: this is where a key is first sent to what a list named.
-            trusted = source == "builtin" or may_be_named(named, request.settings.allowed_private_hosts)
+            trusted = source in ("pin", "builtin") or may_be_named(named, request.settings.allowed_private_hosts)
             return replace(request, base_url=named) if trusted else request
     return request
 

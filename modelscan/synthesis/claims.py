@@ -103,7 +103,7 @@ def base_urls(evidence: Evidence) -> list[tuple[str, SourceRecord]]:
         given, other = candidates(operator.url)
         ranked = sorted((given, other), key=lambda base: (-_likelihood(evidence.observations, base), base != given))
         return [(base, operator) for base in ranked]
-    for source, field in (("builtin", "base_url"), ("models.dev", "api")):
+    for source, field in (("pin", "base_url"), ("builtin", "base_url"), ("models.dev", "api")):
         record, named = evidence.record(source), evidence.claim(source, field)
         if record and named:
             return [(candidates(named)[0], record)]

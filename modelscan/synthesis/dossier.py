@@ -1,5 +1,6 @@
 """The dossier: what is known of each field, by which rule, and who says otherwise."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import groupby
@@ -7,17 +8,20 @@ from operator import attrgetter
 
 from pydantic import JsonValue
 
-from modelscan.types import Claim, Dossier, Identifier, Known, ModelSummary, Price
+from modelscan.types import Claim, Decision, Dossier, Identifier, Known, ModelSummary, Price, digest_of
 
-__all__ = ["EXPECTED", "conflicts", "dossier_of", "known"]
+__all__ = ["EXPECTED", "PIN", "conflicts", "dossier_of", "known", "seen_of"]
+
+PIN = "pin"
+"""The source of what the operator pinned."""
 
 _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("price.", ("operator", "models.dev", "genai-prices")),
-    ("models", ("operator", "provider", "models.dev")),
+    ("price.", (PIN, "operator", "models.dev", "genai-prices")),
+    ("models", (PIN, "operator", "provider", "models.dev")),
     (
         "",
         (
-            *("operator", "builtin", "provider", "gpustack", "models.dev", "genai-prices"),
+            *(PIN, "operator", "builtin", "provider", "gpustack", "models.dev", "genai-prices"),
             *("huggingface", "modelscope", "gpustack-catalogue", "openapi"),
         ),
     ),
@@ -28,20 +32,28 @@ EXPECTED = (*(f"price.{name}" for name in Price.model_fields), "context_tokens",
 """What one wants to know of every model: said to be unknown where no source gives it."""
 
 
-def known(claims: Iterable[Claim]) -> tuple[Known, ...]:
-    """Each field once, by subject and field."""
-    ordered = sorted(claims, key=attrgetter("subject", "field"))
-    return tuple(_of_one(list(group)) for _, group in groupby(ordered, key=attrgetter("subject", "field")))
+def known(claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> tuple[Known, ...]:
+    """Each field once, by subject and field: what the rules make of the claims, and the operator of both."""
+    decided: dict[tuple[str, str], list[Decision]] = defaultdict(list)
+    said: dict[tuple[str, str], list[Claim]] = defaultdict(list)
+    for decision in decisions:
+        decided[decision.subject, decision.field].append(decision)
+    for claim in claims:
+        said[claim.subject, claim.field].append(claim)
+    pinned = {place for place, found in decided.items() if any(one.kind == "pin" for one in found)}
+    return tuple(_of_one(*place, said[place], decided[place]) for place in sorted({*said, *pinned}))
 
 
-def conflicts(claims: Iterable[Claim]) -> tuple[Known, ...]:
-    """The fields on which sources disagree."""
-    return tuple(one for one in known(claims) if one.differ)
+def conflicts(
+    claims: Iterable[Claim], decisions: Iterable[Decision] = (), *, settled: bool = False
+) -> tuple[Known, ...]:
+    """The fields on which sources disagree; with `settled` also those that the operator has decided."""
+    return tuple(one for one in known(claims, decisions) if one.open or (settled and (one.settled or one.rejected)))
 
 
-def dossier_of(subject: Identifier, claims: Iterable[Claim]) -> Dossier:
+def dossier_of(subject: Identifier, claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> Dossier:
     """Of a model its own fields; of a provider its own fields and how much is known of each of its models."""
-    fields = known(claims)
+    fields = known(claims, decisions)
     own = tuple(one for one in fields if one.subject == str(subject))
     if subject.model is not None:
         return Dossier(subject=str(subject), fields=own, unknown=_unknown(own))
@@ -53,27 +65,56 @@ def dossier_of(subject: Identifier, claims: Iterable[Claim]) -> Dossier:
     return Dossier(subject=str(subject), fields=own, models=models)
 
 
+def seen_of(claims: Iterable[Claim]) -> str:
+    """A digest of who says what of one field: when it changes, what was accepted is open again."""
+    return digest_of(sorted([claim.source, digest_of(claim.value)] for claim in claims))
+
+
 def _summary(model: str, fields: Sequence[Known]) -> ModelSummary:
-    disputed = sum(1 for one in fields if one.differ)
+    disputed = sum(1 for one in fields if one.open)
     return ModelSummary(model=model, known=len(fields), conflicts=disputed, unknown=_unknown(fields))
 
 
 def _unknown(fields: Iterable[Known]) -> tuple[str, ...]:
-    said = {one.field for one in fields}
+    said = {one.field for one in fields if one.chosen}
     return tuple(field for field in EXPECTED if field not in said)
 
 
-def _of_one(claims: Sequence[Claim]) -> Known:
-    field = claims[0].field
+def _of_one(subject: str, field: str, claims: Sequence[Claim], decisions: Sequence[Decision]) -> Known:
+    unwanted = {one.source for one in decisions if one.kind == "reject"}
+    rejected = tuple(claim for claim in claims if claim.source in unwanted)
+    left = [claim for claim in claims if claim.source not in unwanted]
+    pin = next((_as_claim(one) for one in decisions if one.kind == "pin"), None)
+    if pin is None and not left:
+        return Known(subject=subject, field=field, chosen=None, why="every claim is rejected", rejected=rejected)
+    accepted = any(one.kind == "accept" and one.seen == seen_of(left) for one in decisions)
     order = next(sources for prefix, sources in _RULES if field.startswith(prefix))
-    chosen, *others = sorted(claims, key=lambda claim: (_rank(order, claim.source), claim.source))
+    ranked = sorted(left, key=lambda claim: (_rank(order, claim.source), claim.source))
+    chosen, *others = [pin, *ranked] if pin else ranked
     return Known(
-        subject=chosen.subject,
+        subject=subject,
         field=field,
         chosen=chosen,
         why=_why(chosen, others),
         agree=tuple(claim.source for claim in others if _same(field, claim.value, chosen.value)),
         differ=tuple(claim for claim in others if not _same(field, claim.value, chosen.value)),
+        rejected=rejected,
+        settled="pinned" if pin else "accepted" if accepted else "",
+    )
+
+
+def _as_claim(pin: Decision) -> Claim:
+    return Claim(
+        subject=pin.subject,
+        field=pin.field,
+        value=pin.value,
+        source=PIN,
+        url=f"modelscan:decisions/{pin.id}",
+        fetched_at=pin.at,
+        sha256=digest_of(pin.value),
+        stale=False,
+        confidence=1.0,
+        record=pin.id,
     )
 
 
@@ -82,6 +123,8 @@ def _rank(order: Sequence[str], source: str) -> int:
 
 
 def _why(chosen: Claim, others: Sequence[Claim]) -> str:
+    if chosen.source == PIN:
+        return "the operator pinned it"
     if not others:
         return "the only source that says it"
     return f"{chosen.source} comes before {', '.join(claim.source for claim in others)} here"

@@ -11,10 +11,12 @@ from modelscan.sources.gpustack import weights_of
 from modelscan.sources.models_dev import ListedModel, ListedProvider, read_provider
 from modelscan.sources.provider_itself import Observation, observations_of
 from modelscan.sources.source import Said, Source
-from modelscan.types import Fact, Frozen, Identifier, SourceGap, SourceRecord, is_model_id
+from modelscan.types import Decision, Fact, Frozen, Identifier, SourceGap, SourceRecord, is_model_id
 
 __all__ = ["Evidence", "facts_of"]
 
+_THEIR_NAMES = {"api": "base_url", "npm": "package"}
+"""What models.dev calls a field -> what the dossier calls it."""
 _STALE = 2 / 3
 """Of the confidence, for a snapshot that stands in for its source."""
 
@@ -27,16 +29,27 @@ class Evidence(Frozen):
     gaps: tuple[SourceGap, ...] = ()
     allowed_private: tuple[str, ...] = ()
     """Private hosts, or `host:port`s, that a source may name: `discovery.allowed_private_hosts`."""
+    decisions: tuple[Decision, ...] = ()
+    """The operator's, on this provider and its models."""
 
     def record(self, source: str) -> SourceRecord | None:
         """The record of one source."""
         return next((record for record in self.records if record.source == source), None)
 
     def claim(self, source: str, field: str) -> str | None:
-        """A text that one source's record holds at its top level."""
+        """A text that one source's record holds at its top level, unless the operator rejected it."""
+        if self.rejects(source, _THEIR_NAMES.get(field, field)):
+            return None
         record = self.record(source)
         value = record.payload.get(field) if record and isinstance(record.payload, dict) else None
         return value if isinstance(value, str) and value else None
+
+    def rejects(self, source: str, field: str) -> bool:
+        """Whether the operator does not want what `source` says of that field of the provider to be used."""
+        return any(
+            one.kind == "reject" and (one.subject, one.field, one.source) == (self.identifier.provider, field, source)
+            for one in self.decisions
+        )
 
     @cached_property
     def listed(self) -> tuple[ListedProvider, tuple[ListedModel, ...], int] | None:

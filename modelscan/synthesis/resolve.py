@@ -7,7 +7,9 @@ from pydantic import JsonValue, ValidationError
 from modelscan.errors import HostRefused, NotEnoughEvidence
 from modelscan.sources.hosts import fixed_url, why_not_named
 from modelscan.sources.provider_itself import candidates
+from modelscan.synthesis.dossier import PIN
 from modelscan.synthesis.evidence import Evidence
+from modelscan.synthesis.settled import settled_models
 from modelscan.types import Auth, ClientSpec, Model, Quirks
 from modelscan.wire import protocol_named
 
@@ -31,13 +33,21 @@ def resolve(
     query: Mapping[str, str] | None = None,
     quirks: Quirks | None = None,
 ) -> ClientSpec:
-    """The specification. Raises HostRefused for a URL without a trusted record, NotEnoughEvidence for the uncited.
+    """The specification, with what the operator pinned and what the dossier says of each model's prices and limits.
+
+    Raises HostRefused for a URL without a trusted record, NotEnoughEvidence for the uncited.
 
     `headers` go beside those that the protocol itself needs, `query` and `quirks` stand for themselves; they belong to
     what is cited for `protocol`.
     """
+    if pin := evidence.record(PIN):
+        base_url = evidence.claim(PIN, "base_url") or base_url
+        name = evidence.claim(PIN, "name") or name
+        pinned = {field: pin.id for field in ("base_url", "name") if evidence.claim(PIN, field)}
+        cited = {**cited, **pinned}
     _check_cited(evidence, cited)
     operator_host = _check_base_url(evidence, base_url)
+    models, of_models = settled_models(evidence, models)
     try:
         return ClientSpec(
             provider=evidence.identifier.provider,
@@ -52,7 +62,7 @@ def resolve(
             headers={**protocol_named(protocol).headers, **(headers or {})},
             query=dict(query or {}),
             quirks=quirks or Quirks(),
-            evidence=dict(cited),
+            evidence={**cited, **{field: id_ for field, id_ in of_models.items() if id_ != cited["models"]}},
         )
     except ValidationError as error:
         raise NotEnoughEvidence(
@@ -72,7 +82,9 @@ def _check_base_url(evidence: Evidence, base_url: str) -> bool:
     owners = {
         record.source
         for record in evidence.records
-        if record.trusted and any(base_url in candidates(text) for text in addresses(record.payload))
+        if record.trusted
+        and not evidence.rejects(record.source, "base_url")
+        and any(base_url in candidates(text) for text in addresses(record.payload))
     }
     if fixed_url(base_url) is None:
         raise NotEnoughEvidence(
@@ -86,7 +98,7 @@ def _check_base_url(evidence: Evidence, base_url: str) -> bool:
             hint=f"If it is yours: modelscan add {evidence.identifier} --base-url {base_url}",
             base_url=base_url,
         )
-    own = "operator" in owners or (owners == {"builtin"} and evidence.identifier.provider == "demo")
+    own = bool(owners & {"operator", PIN}) or (owners == {"builtin"} and evidence.identifier.provider == "demo")
     if not own and (why := why_not_named(base_url, evidence.allowed_private)):
         raise HostRefused(
             f"{base_url} {why}.",

@@ -2,6 +2,7 @@
 
 from modelscan.types.base import Frozen, canonical_json, digest_of, utc_now
 from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
+from modelscan.types.decision import Decision, DecisionKind
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId, is_model_id
@@ -19,6 +20,8 @@ __all__ = [
     "Change",
     "Claim",
     "ClientSpec",
+    "Decision",
+    "DecisionKind",
     "Discovery",
     "DiscoveryError",
     "DiscoveryState",

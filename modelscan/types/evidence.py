@@ -79,13 +79,23 @@ class Known(Frozen):
 
     subject: str
     field: str
-    chosen: Claim
+    chosen: Claim | None
+    """None where every claim is rejected: then it is unknown."""
     why: str
     """Why this claim counts."""
     agree: tuple[str, ...] = ()
     """The other sources that say the same."""
     differ: tuple[Claim, ...] = ()
     """A conflict, where there is one: kept, and shown."""
+    rejected: tuple[Claim, ...] = ()
+    """What the operator does not want to be used."""
+    settled: Literal["", "accepted", "pinned"] = ""
+    """How the operator ended the conflict."""
+
+    @property
+    def open(self) -> bool:
+        """Whether sources disagree and the operator has not decided."""
+        return bool(self.differ) and not self.settled
 
 
 class ModelSummary(Frozen):

@@ -40,7 +40,7 @@ def test_two_sources_that_disagree_are_a_conflict_and_saving_them_again_changes_
     told = (priced("models.dev", "0.27"), priced("genai-prices", "0.3"))
     saved(database, *told)
     before = conflicts(records.claims(database))
-    assert [(one.chosen.value, one.differ[0].value) for one in before] == [("0.27", "0.3")]
+    assert [(one.chosen and one.chosen.value, one.differ[0].value) for one in before] == [("0.27", "0.3")]
     for _ in range(3):
         saved(database, *told)
     assert conflicts(records.claims(database)) == before

@@ -1,4 +1,4 @@
-"""`modelscan dossier` and `modelscan conflicts`, as a person reads them."""
+"""`modelscan dossier`, as a person reads it."""
 
 import json
 from pathlib import Path
@@ -6,11 +6,8 @@ from typing import Any
 
 import pytest
 
-from modelscan.catalog import records
-from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
-from modelscan.types import Fact, SourceRecord
 from tests.cli.conftest import Run
+from tests.cli.knowing import tell
 
 LISTED: dict[tuple[str, str], Any] = {
     ("acme", "name"): "Acme",
@@ -29,16 +26,8 @@ OTHERS: dict[tuple[str, str], Any] = {
 @pytest.fixture
 def told(home: Path) -> None:
     """What two sources say of acme."""
-    database = Database(home / "data" / "modelscan.duckdb")
-    migrate(database)
-    for source, said, stale in (("models.dev", LISTED, True), ("genai-prices", OTHERS, False)):
-        url = f"https://{source}/list"
-        record = SourceRecord.of(source=source, subject="acme", url=url, payload=source, trusted=True, stale=stale)
-        facts = [
-            Fact(subject=subject, field=field, value=value, record=record.id, confidence=0.9)
-            for (subject, field), value in said.items()
-        ]
-        records.save(database, [record], facts)
+    tell(home, "models.dev", LISTED, stale=True)
+    tell(home, "genai-prices", OTHERS)
 
 
 @pytest.mark.usefixtures("told")
@@ -49,7 +38,7 @@ def test_a_models_dossier_marks_conflicts_and_says_what_is_unknown(run: Run) -> 
     assert lines[price + 1] == ["or", "0.3", "genai-prices"]
     assert ["price.output_mtok", "1.10", "models.dev,", "genai-prices"] in lines
     assert ["price.cache_read_mtok", "unknown", "-"] in lines
-    assert "3 fields known, 1 conflict (marked !)." in done.stdout
+    assert "3 fields known, 1 conflict (marked !; * was decided)." in done.stdout
     assert "(snapshot)" in done.stdout
     assert "https://genai-prices/list" in done.stdout
 
@@ -79,18 +68,7 @@ def test_the_same_in_json_has_every_claim(run: Run) -> None:
     assert json.loads(run("dossier", "acme", "--json").stdout)["models"][0]["conflicts"] == 1
 
 
-@pytest.mark.usefixtures("told")
-def test_conflicts_are_listed_with_what_counts_and_what_others_say(run: Run) -> None:
-    lines = run("conflicts").stdout.splitlines()
-    assert [line.split() for line in lines[1:]] == [
-        ["acme/anvil", "price.input_mtok", "0.27", "models.dev", "genai-prices:", "0.3"]
-    ]
-    assert [one["field"] for one in json.loads(run("conflicts", "--json").stdout)] == ["price.input_mtok"]
-
-
-def test_without_conflicts_and_without_a_catalogue_it_says_so(run: Run, home: Path) -> None:
-    assert "do not disagree" in run("conflicts").stderr
-    assert json.loads(run("conflicts", "--json").stdout) == []
+def test_without_a_catalogue_it_says_so(run: Run, home: Path) -> None:
     done = run("dossier", "acme/anvil")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "Nothing is known of acme/anvil." in done.stderr

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelscan.synthesis.dossier import EXPECTED, conflicts, dossier_of, known
-from modelscan.types import Claim, Identifier
+from modelscan.synthesis.dossier import EXPECTED, conflicts, dossier_of, known, seen_of
+from modelscan.types import Claim, Decision, Identifier
 from tests.synthesis.claiming import claim
 
 
@@ -25,6 +25,7 @@ def test_of_each_field_a_rule_says_who_is_believed(field: str, believed: list[st
     for number in range(len(believed)):
         claims = [claim(source, source, field) for source in believed[number:]]
         (found,) = known(reversed(claims))
+        assert found.chosen
         assert found.chosen.source == believed[number]
         assert [other.source for other in found.differ] == believed[number + 1 :]
 
@@ -70,6 +71,7 @@ def test_why_a_claim_counts_names_those_it_comes_before() -> None:
 )
 def test_the_order_in_which_claims_come_changes_nothing(claims: list[Claim]) -> None:
     (found,) = known(claims)
+    assert found.chosen
     assert (found.chosen.source, found.agree) == ("models.dev", ("z",))
     assert [one.source for one in found.differ] == ["genai-prices"]
 
@@ -109,3 +111,56 @@ def test_every_claim_is_in_exactly_one_place() -> None:
     for claims in itertools.permutations(MODEL, 4):
         found = known(claims)
         assert sum(1 + len(one.agree) + len(one.differ) for one in found) == len(claims)
+
+
+DISPUTED = [claim("models.dev", "0.27"), claim("genai-prices", "0.3")]
+
+
+def test_a_pin_counts_before_every_source_and_ends_the_conflict() -> None:
+    pin = Decision.of("pin", "acme/anvil", "price.input_mtok", value="0.25")
+    (found,) = known(DISPUTED, [pin])
+    assert found.chosen
+    assert (found.chosen.source, found.chosen.value, found.settled) == ("pin", "0.25", "pinned")
+    assert found.why == "the operator pinned it"
+    assert [one.source for one in found.differ] == ["models.dev", "genai-prices"]
+    assert conflicts(DISPUTED, [pin]) == ()
+    assert conflicts(DISPUTED, [pin], settled=True) == (found,)
+
+
+def test_what_no_source_says_can_be_pinned() -> None:
+    pin = Decision.of("pin", "acme/anvil", "output_tokens", value=4096)
+    found = dossier_of(Identifier.parse("acme/anvil"), DISPUTED, [pin])
+    assert [one.field for one in found.fields] == ["output_tokens", "price.input_mtok"]
+    assert "output_tokens" not in found.unknown
+
+
+def test_a_rejected_claim_is_kept_but_neither_counts_nor_disagrees() -> None:
+    (found,) = known(DISPUTED, [Decision.of("reject", "acme/anvil", "price.input_mtok", source="models.dev")])
+    assert found.chosen
+    assert (found.chosen.source, found.differ, found.open) == ("genai-prices", (), False)
+    assert [one.source for one in found.rejected] == ["models.dev"]
+
+
+def test_where_every_claim_is_rejected_it_is_unknown() -> None:
+    rejections = [Decision.of("reject", "acme/anvil", "price.input_mtok", source=one.source) for one in DISPUTED]
+    found = dossier_of(Identifier.parse("acme/anvil"), DISPUTED, rejections)
+    assert (found.fields[0].chosen, len(found.fields[0].rejected)) == (None, 2)
+    assert "price.input_mtok" in found.unknown
+
+
+def test_an_accepted_conflict_is_open_again_once_a_source_says_something_else() -> None:
+    accepted = Decision.of("accept", "acme/anvil", "price.input_mtok", value="0.27", seen=seen_of(DISPUTED))
+    assert conflicts(reversed(DISPUTED), [accepted]) == ()
+    assert known(DISPUTED, [accepted])[0].settled == "accepted"
+    later = [DISPUTED[0], claim("genai-prices", "0.31")]
+    assert [one.open for one in conflicts(later, [accepted])] == [True]
+    third = [*DISPUTED, claim("gpustack", "0.27")]
+    assert len(conflicts(third, [accepted])) == 1
+
+
+def test_a_decision_is_about_its_own_subject_and_field() -> None:
+    others = [
+        Decision.of("reject", "acme", "price.input_mtok", source="models.dev"),
+        Decision.of("reject", "acme/anvil", "price.output_mtok", source="models.dev"),
+    ]
+    assert known(DISPUTED, others) == known(DISPUTED)

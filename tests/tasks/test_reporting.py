@@ -11,6 +11,7 @@ from modelscan.types import (
     CaseResult,
     Change,
     ClientSpec,
+    Decision,
     Discovery,
     Identifier,
     Level,
@@ -89,3 +90,26 @@ def test_each_question_to_a_language_model_is_told_with_its_cost() -> None:
     said = "base\\_url: &lt;b&gt;no&lt;/b&gt; |"
     assert f"| 1 | claude-sonnet-4-5 | 0123456789ab | rejected | 1000 + 100 | $0.0045 | 1.2 | {said}" in text
     assert f"| 2 | claude-sonnet-4-5 | 0123456789ab | rejected | 1000 + unknown | unknown | 1.2 | {said}" in text
+
+
+def priced(source: str, *prices: tuple[str, str]) -> SourceRecord:
+    """What `source` wants for the input of models, as models.dev and genai-prices tell it."""
+    models: dict[str, object] = {}
+    for model, price in prices:
+        cost: dict[str, object] = {"id": model, "cost": {"input": price}}
+        models[model] = cost if source == "models.dev" else {"input_mtok": price}
+    payload: dict[str, object] = {"id": "acme", "name": "Acme", "models": models}
+    return SourceRecord.of(source=source, subject="acme", url=f"https://{source}", payload=payload, trusted=True)  # type: ignore[arg-type]
+
+
+def test_conflicts_are_shown_with_what_counts_and_the_rest_is_counted() -> None:
+    prices = [(f"m{number:02}", "1") for number in range(60)]
+    records = (priced("models.dev", *prices), priced("genai-prices", *((model, "2") for model, _ in prices)))
+    decided = Decision.of("pin", "acme/m00", "price.input_mtok", value="3")
+    evidence = Evidence(identifier=Identifier.parse("acme"), records=(RECORD, *records), decisions=(decided,))
+    report = ValidationReport(level=Level.PROBE)
+    discovery = Discovery(id="d", identifier="acme", created_at=WHEN)
+    text = markdown(discovery, Repaired(spec(), Sources("", ""), report, ()), evidence)
+    assert "| acme/m00 | price.input\\_mtok | 3 | pin | models.dev: 1; genai-prices: 2 | pinned |" in text
+    assert "| acme/m01 | price.input\\_mtok | 1 | models.dev | genai-prices: 2 | open |" in text
+    assert "10 more: `modelscan conflicts`." in text
