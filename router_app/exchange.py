@@ -13,6 +13,7 @@ from starlette.types import Receive, Send
 from modelscan.clients.registry import Route
 from modelscan.errors import ModelScanError
 from modelscan.types import UsageEvent, utc_now
+from router_app.hiding import Hiding
 from router_app.problems import openai_error
 from router_app.serving import Serving
 
@@ -45,29 +46,35 @@ class Exchange:
     usage: tuple[int | None, int | None] = (None, None)
     error_code: str | None = None
     cancelled: bool = False
+    hiding: Hiding = field(default_factory=Hiding)
+    """Of the key that this request is sent with."""
     complete: bool = False
     """Whether all is over but the last bytes."""
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of the answer."""
         self.status = status
-        await self.send({"type": "http.response.start", "status": status, "headers": [*headers, *self._own_headers()]})
+        shown = [header for header in headers if not self.hiding.shows(header[1])]
+        await self.send({"type": "http.response.start", "status": status, "headers": [*shown, *self._own_headers()]})
 
     async def more(self, body: bytes) -> None:
         """Send a part of the body."""
-        await self.send({"type": "http.response.body", "body": body, "more_body": True})
+        if shown := self.hiding.feed(body):
+            await self.send({"type": "http.response.body", "body": shown, "more_body": True})
 
     async def finish(self, body: bytes) -> None:
         """Write the usage row, then send the last of the body."""
         self.account()
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+        shown = self.hiding.feed(body) + self.hiding.end()
+        await self.send({"type": "http.response.body", "body": shown, "more_body": False})
 
     async def whole(self, status: int, headers: Headers, body: bytes) -> None:
         """The whole answer in one."""
         self.status = status
         self.account()
-        await self.start(status, [*headers, (b"content-length", str(len(body)).encode())])
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+        shown = self.hiding.feed(body) + self.hiding.end()
+        await self.start(status, [*headers, (b"content-length", str(len(shown)).encode())])
+        await self.send({"type": "http.response.body", "body": shown, "more_body": False})
 
     async def refuse(self, error: ModelScanError) -> None:
         """Answer with an error of ours."""

@@ -10,6 +10,7 @@ from modelscan.clients.registry import Route
 from modelscan.errors import InvalidInput, ModelScanError, NoUsableKey, ServiceUnavailable, UpstreamFailed
 from modelscan.wire.openai_chat import error_body, usage_of
 from router_app.exchange import Exchange, cancelled_when_left
+from router_app.hiding import Hiding
 from router_app.problems import TooLarge
 from router_app.serving import Serving
 from router_app.sse import Relay, error_event
@@ -96,8 +97,9 @@ class ChatCompletions:
             raise NoUsableKey(
                 f"{provider} needs a key, and none can be used.", hint=f"Add one: modelscan keys add {provider}"
             )
-        exchange.key_id = usable.key.id
-        return [(auth.header.lower().encode(), f"{auth.scheme} {usable.secret.get_secret_value()}".strip().encode())]
+        secret = usable.secret.get_secret_value()
+        exchange.key_id, exchange.hiding = usable.key.id, Hiding(secret.encode())
+        return [(auth.header.lower().encode(), f"{auth.scheme} {secret}".strip().encode())]
 
 
 async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer) -> None:

@@ -1,6 +1,7 @@
 """HTTP to the outside: no redirects, limited sizes, and no address that nobody trusted named."""
 
 import ipaddress
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
@@ -46,6 +47,8 @@ _SPECIAL = tuple(
 """What Python 3.11 counts as global and no provider lives at: metadata services of clouds, relays, examples, sites."""
 _ISATAP = (0x5EFE, 0x0200_5EFE)
 
+# At DEBUG it writes down the headers of answers, and a provider may quote the key in one.
+logging.getLogger("httpcore2").setLevel(logging.INFO)
 
 Resolve = Callable[..., Awaitable[Sequence[tuple[Any, ...]]]]
 """As anyio.getaddrinfo."""
