@@ -13,6 +13,8 @@ from modelscan.reference.server import serve_in_thread
 from tests.e2e.service import Service, running
 
 KEY = "sk-acme-0123456789abcdefghijklmnop"
+CANARIES = ("sk-canary-openai-4a6c8e0b2d1f", "sk-ant-canary-5b7d9f1c3e2a", "sk-canary-config-6c8e0a2d4f3b")
+"""Keys in the service's environment and in its configuration file; nobody listens where the first two are for."""
 
 
 def models_dev_row(name: str, api: str) -> dict[str, Any]:
@@ -74,6 +76,12 @@ def service(models_dev: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     env = {
         "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
         "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+        "OPENAI_API_KEY": CANARIES[0],
+        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
+        "ANTHROPIC_API_KEY": CANARIES[1],
+        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
     }
-    with running(tmp_path_factory.mktemp("home"), **env) as service:
+    home = tmp_path_factory.mktemp("home")
+    (home / "config.yaml").write_text(f"api_keys:\n  canary: [{CANARIES[2]}]\n")
+    with running(home, **env) as service:
         yield service

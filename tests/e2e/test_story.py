@@ -8,7 +8,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from tests.e2e.conftest import KEY
+from tests.e2e.conftest import CANARIES, KEY
 from tests.e2e.service import Service, eventually
 
 pytestmark = pytest.mark.prefect
@@ -139,8 +139,11 @@ def test_a_key_is_nowhere_in_clear(service: Service, upstream: str) -> None:
     assert service.chat("mine/small").status_code == 200
     service.api("POST", "/api/keys/add", json={"provider": "canary", "api_key": "sk-canary-7f3e9b2d5a1c"})
     assert "sk-canary-7f3e9b2d5a1c" not in service.api("GET", "/api/keys?provider=canary").text
-    secrets = (b"sk-canary-7f3e9b2d5a1c", KEY.encode())
-    files = [path for path in service.home.rglob("*") if path.is_file()]
+    assert {row["provider"] for row in service.api("GET", "/api/keys").json()} >= {"canary", "mine"}
+    secrets = [secret.encode() for secret in ("sk-canary-7f3e9b2d5a1c", KEY, *CANARIES)]
+    files = [path for path in service.home.rglob("*") if path.is_file() and path.name != "config.yaml"]
+    # The catalogue, Prefect's own database and its logs, the journal, the generated modules, what was printed.
+    assert {"modelscan.duckdb", "prefect.db", "prefect.log", "serve.log", "mine.py"} <= {path.name for path in files}
     assert [path for path in files for secret in secrets if secret in path.read_bytes()] == []
 
 
