@@ -83,6 +83,8 @@ def _conclude(service: Service, ended: Discovery, asked: Identifier) -> None:
     click.secho(f"{asked} is added: version {ended.version}, proved to level {ended.level}.", bold=True)
     if ended.why_not_higher:
         click.echo(f"Not higher, because {_lowered(visible(ended.why_not_higher))}")
+    if ended.calls:
+        click.echo(f"The specification came about {ended.synthesis}.")
     for gap in ended.gaps:
         if gap.kind != "unknown":  # A source need not know everybody; that it could not be asked is worth a word.
             click.echo(f"Gap: {gap.source} is {gap.kind}: {visible(gap.reason)}")

@@ -56,7 +56,7 @@ def _refusals(
             for unknown in sorted(set(cited.records) - known):
                 yield Refusal(field=name, reason=f"there is no record {unknown}")
     yield from _wrong_url(said, records)
-    yield from _wrong_protocol(said, records)
+    yield from _wrong_protocol(evidence, said, records)
     if said.auth:
         yield from _wrong_auth(evidence, said.auth, records, loops)
     yield from _wrong_headers(said, records, loops)
@@ -78,9 +78,12 @@ def _names(record: SourceRecord, base_url: str) -> bool:
     return any(base_url in candidates(address) for address in addresses(record.payload))
 
 
-def _wrong_protocol(said: SpecProposal, records: Mapping[str, SourceRecord]) -> Iterator[Refusal]:
+def _wrong_protocol(evidence: Evidence, said: SpecProposal, records: Mapping[str, SourceRecord]) -> Iterator[Refusal]:
     for cited in said.protocol.records:
-        if cited in records and not _speaks_of(records[cited], said.protocol.value):
+        record = records.get(cited)
+        if record and any(evidence.rejects(record.source, field) for field in ("protocol", "package")):
+            yield Refusal(field="protocol", reason=f"the operator rejected what record {cited} says of it")
+        elif record and not _speaks_of(record, said.protocol.value):
             yield Refusal(field="protocol", reason=f"record {cited} says nothing of {said.protocol.value}")
 
 

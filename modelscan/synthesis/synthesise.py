@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from modelscan.errors import NotEnoughEvidence, UnsupportedProtocol
 from modelscan.sources.hosts import fixed_url
 from modelscan.synthesis.agent import Agent
+from modelscan.synthesis.dossier import PIN
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import Proposal, propose, words_of
 from modelscan.synthesis.resolve import addresses
@@ -26,7 +27,7 @@ async def synthesise(evidence: Evidence, attempts: Sequence[Attempt], agent: Age
         proposed = await _by_model(evidence, attempts, agent, f"rules do not suffice: {error.message}")
         if proposed or attempts:
             return proposed
-        error.hint = f"{error.hint} Rules alone were asked: {agent.why_silent}.".strip()
+        error.message += f" By rules alone: {agent.why_silent}."
         raise
     if by_rules is None and attempts and _is_of_meaning(attempts[-1].report):
         return await _by_model(evidence, attempts, agent, "what rules propose was tried, and failed")
@@ -76,9 +77,10 @@ def _addresses(record: SourceRecord) -> list[str]:
 
 def _contradiction(evidence: Evidence) -> str:
     """What trusted lists disagree on, where neither the operator nor our own row settles it; empty where they agree."""
-    if evidence.record("operator") or evidence.record("builtin"):
+    if any(evidence.record(source) for source in (PIN, "operator", "builtin")):
         return ""
-    first = [(record.source, given[0]) for record in evidence.records if (given := _addresses(record))]
+    trusted = [record for record in evidence.records if not evidence.rejects(record.source, "base_url")]
+    first = [(record.source, given[0]) for record in trusted if (given := _addresses(record))]
     named = {source: url.host for source, address in first if (url := fixed_url(address))}
     if len(set(named.values())) < 2:
         return ""

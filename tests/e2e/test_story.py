@@ -97,6 +97,21 @@ def test_a_server_that_is_no_llm_api_is_refused_with_the_cases_that_failed(servi
     assert found["error"]["fields"]["failed"]
 
 
+def test_a_discovery_that_fails_leaves_the_last_good_version_in_service(
+    service: Service, upstream: str, models_dev: str
+) -> None:
+    good = service.add("kept/small", "--base-url", upstream, "--api-key", KEY)
+    module = (service.home / "generated" / "kept.py").read_bytes()
+    done = service.cli("add", "kept/small", "--base-url", models_dev.rsplit("/", 1)[0])
+    assert done.returncode == 1
+    assert "loop 1 is red: " in done.stderr
+    assert "by rules alone: no key for a language model" in done.stderr
+    assert (service.home / "generated" / "kept.py").read_bytes() == module
+    (kept,) = [sdk for sdk in service.api("GET", "/api/sdks").json() if sdk["provider"] == "kept"]
+    assert kept["version"] == good["version"]
+    assert service.chat("kept/small").status_code == 200
+
+
 def test_the_generated_client_works_on_its_own_and_its_contract_test_passes(service: Service, demo: object) -> None:
     generated = service.home / "generated"
     done = subprocess.run(

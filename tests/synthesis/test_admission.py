@@ -4,7 +4,7 @@ import pytest
 
 from modelscan.synthesis.admission import admit
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import Attempt, CaseResult, ClientSpec, Level, SourceRecord, ValidationReport
+from modelscan.types import Attempt, CaseResult, ClientSpec, Decision, Level, SourceRecord, ValidationReport
 from tests.synthesis.proposing import LISTED, SEEN, read, said, thin
 from tests.synthesis.telling import ACME, BOX, attempt, evidence, listed, operator, provider, saw
 
@@ -152,6 +152,16 @@ def test_a_stranger_does_not_choose_which_variable_is_sent_as_the_key() -> None:
         "auth: no trusted record names the variable AWS_SECRET_ACCESS_KEY"
     ]
     assert admitted(told, auth=said(way | {"env": ["ACME_KEY"]}, WORDS.id)).auth.env == ("ACME_KEY",)
+
+
+def test_what_the_operator_rejected_is_no_evidence_for_a_model_either() -> None:
+    no_protocol = Decision.of("reject", "acme", "protocol", source="provider")
+    assert refused(thin().model_copy(update={"decisions": (no_protocol,)})) == [
+        f"protocol: the operator rejected what record {SEEN.id} says of it"
+    ]
+    no_address = Decision.of("reject", "acme", "base_url", source="models.dev")
+    (reason,) = refused(thin().model_copy(update={"decisions": (no_address,)}))
+    assert reason == f"proposal: No trusted source names {ACME}."
 
 
 def test_a_static_header_stands_in_what_is_cited() -> None:

@@ -4,11 +4,14 @@ import asyncio
 import json
 import os
 from collections import Counter
+from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from modelscan.codegen.gate import check
 from modelscan.codegen.render import render_client, render_test
@@ -18,9 +21,13 @@ from modelscan.settings import DiscoverySettings
 from modelscan.sources import SourceRequest
 from modelscan.sources.builtin import BUILTIN, ROWS
 from modelscan.sources.models_dev import record_of
+from modelscan.synthesis.agent import Agent
 from modelscan.synthesis.evidence import Evidence, facts_of
+from modelscan.synthesis.llm import Access, LanguageModel, Reply
 from modelscan.synthesis.precedence import propose
-from modelscan.types import ClientSpec, Identifier, SourceRecord
+from modelscan.synthesis.prompt import Prompt
+from modelscan.synthesis.synthesise import synthesise
+from modelscan.types import ClientSpec, Identifier, Price, SourceRecord
 
 pytestmark = pytest.mark.peer
 
@@ -125,3 +132,43 @@ def test_what_165_models_say_of_their_own_way_is_kept_as_facts(evidence: dict[st
     assert len({fact.subject for fact in of_models}) == 165
     assert {fact.field for fact in of_models} == set(fields)
     assert sum("${" in str(fact.value) for fact in of_models) > 20
+
+
+class Silent:
+    """A language model that may be asked, and only counts how often it is."""
+
+    provider = model = "silent"
+    access = Access("https://silent.example", SecretStr("k"), 100, 1)
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def ask(self, prompt: Prompt) -> Reply:
+        self.asked += 1
+        return Reply("failed")
+
+
+async def unknown_price(model: LanguageModel) -> Price | None:
+    return None
+
+
+def times_asked(one: Evidence) -> int:
+    model = Silent()
+    agent = Agent([model], redact=str, max_chars=48_000, max_cost_usd=Decimal(9), price_of=unknown_price)
+    with suppress(ModelScanError):
+        asyncio.run(synthesise(one, (), agent))
+    return model.asked
+
+
+def test_no_provider_that_rules_specify_is_a_question_for_a_language_model(
+    evidence: dict[str, Evidence], specs: list[ClientSpec]
+) -> None:
+    assert [spec.provider for spec in specs if times_asked(evidence[spec.provider])] == []
+
+
+def test_a_provider_without_an_address_is_none_either(
+    evidence: dict[str, Evidence], outcomes: dict[str, ClientSpec | ModelScanError]
+) -> None:
+    thin = [provider for provider, one in outcomes.items() if isinstance(one, NotEnoughEvidence)]
+    assert thin
+    assert [provider for provider in thin if times_asked(evidence[provider])] == []

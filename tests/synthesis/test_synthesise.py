@@ -9,8 +9,9 @@ from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedPr
 from modelscan.synthesis.agent import Agent
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import Proposal, propose
+from modelscan.synthesis.settled import pins_record
 from modelscan.synthesis.synthesise import how, spent, synthesise
-from modelscan.types import AgentCall, Attempt, CaseResult, Level, SourceRecord, ValidationReport, utc_now
+from modelscan.types import AgentCall, Attempt, CaseResult, Decision, Level, SourceRecord, ValidationReport, utc_now
 from tests.synthesis.proposing import proposal, said, thin
 from tests.synthesis.scripted_llm import scripted
 from tests.synthesis.telling import ACME, BOX, attempt, builtin, evidence, listed, operator, provider, saw
@@ -69,7 +70,9 @@ def test_thin_evidence_is_what_a_model_is_asked_for() -> None:
 
 def test_without_a_key_rules_alone_say_so() -> None:
     made = agent()
-    with pytest.raises(NotEnoughEvidence, match="Rules alone were asked: no key for a language model") as caught:
+    with pytest.raises(
+        NotEnoughEvidence, match=r"tells no protocol\. By rules alone: no key for a language model\. If it has"
+    ) as caught:
         tried(thin(), made)
     assert "--base-url" in caught.value.hint
     assert how(made) == "by rules alone: no key for a language model"
@@ -114,6 +117,14 @@ def test_lists_that_contradict_each_other_are_put_before_a_model() -> None:
     assert (
         "trusted lists name different addresses: models.dev api.acme.example, modelscope x.example" in server.prompts[0]
     )
+
+
+def test_a_pin_settles_what_lists_say() -> None:
+    pinned = pins_record("acme", [Decision.of("pin", "acme", "base_url", value=ACME)])
+    assert pinned is not None
+    with scripted(proposal()) as server:
+        assert tried(evidence("acme/anvil", listed(api=ACME), ELSEWHERE, pinned), agent(anthropic(server.url)))
+    assert server.asked == []
 
 
 def test_where_a_model_cannot_settle_it_rules_do() -> None:
