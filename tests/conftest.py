@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings as property_settings
 
 from modelscan.settings import Settings
 from tests.nowhere import NOWHERE
 
+# How long one example takes is the machine's affair: on a busy one a right answer may come late.
+property_settings.register_profile("modelscan", deadline=None)
+property_settings.load_profile("modelscan")
 LOOPBACK = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
