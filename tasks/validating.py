@@ -15,7 +15,16 @@ __all__ = ["validate"]
 async def validate(run: Run, request: SourceRequest, spec: ClientSpec, client: str, test: str) -> ValidationReport:
     """Static, contract, probe, live: the report says which level was reached, and why not a higher one."""
     with run.step("validate") as step:
-        report = await climb(spec, client, test, sandbox=run.bench.sandbox, key=request.key, http=run.http, reach=True)
+        report = await climb(
+            spec,
+            client,
+            test,
+            sandbox=run.bench.sandbox,
+            key=request.key,
+            http=run.http,
+            reach=True,
+            allowed_private=run.bench.settings.discovery.allowed_private_hosts,
+        )
         step.detail = f"{report.level}: {_counts(report)}"
         if report.failed:
             step.detail += f"; failed: {', '.join(dict.fromkeys(result.case for result in report.failed))}"

@@ -75,7 +75,16 @@ async def _validated(
             allowed_private={*settings.discovery.allowed_private_hosts, *own},
             timeout=settings.discovery.timeout_seconds,
         ) as http:
-            return await validate(spec, client, render_test(spec), sandbox=sandbox, key=key, http=http, reach=live)
+            return await validate(
+                spec,
+                client,
+                render_test(spec),
+                sandbox=sandbox,
+                key=key,
+                http=http,
+                reach=live,
+                allowed_private=settings.discovery.allowed_private_hosts,
+            )
 
 
 def _print(report: ValidationReport, provider: str, *, live: bool) -> None:

@@ -1,10 +1,11 @@
 """Climbs the levels static < contract < probe < live with one candidate, as far as its cases carry it."""
 
 import asyncio
+import json
 import os
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from urllib.parse import urlsplit
@@ -14,8 +15,9 @@ from pydantic import SecretStr
 
 from modelscan.codegen.gate import check
 from modelscan.codegen.render import module_name
-from modelscan.errors import GenerationRefused
+from modelscan.errors import GenerationRefused, HostRefused
 from modelscan.reference import create_reference, serve
+from modelscan.sources.http import checked_addresses, host_port
 from modelscan.types import CaseResult, ClientSpec, Level, ValidationReport
 from modelscan.validation.probe import BUSY, REFUSED, probe
 from modelscan.validation.sandbox import Sandbox
@@ -38,6 +40,7 @@ class _Candidate:
     environ: Mapping[str, str] = field(repr=False)
     contract_seconds: float
     live_seconds: float
+    allowed_private: Collection[str]
 
     @property
     def base_url(self) -> str:
@@ -57,15 +60,27 @@ async def validate(
     environ: Mapping[str, str] = os.environ,
     contract_seconds: float = 20.0,
     live_seconds: float = 60.0,
+    allowed_private: Collection[str] = (),
 ) -> ValidationReport:
     """Prove what can be proved of a client; the report says why it is not more.
 
     key: sent to `spec.base_url` only, and only after that host answered the probe as such an API. reach: whether the
-    real host may be asked at all. environ: fills `${VAR}` in the base URL.
+    real host may be asked at all. environ: fills `${VAR}` in the base URL. allowed_private: hosts, or `host:port`s,
+    that may be private though only a source named them.
     Raises ServiceUnavailable where the sandbox cannot start; whatever the candidate does wrong is in the report.
     """
     candidate = _Candidate(
-        spec, client_source, test_source, sandbox, key, http, reach, environ, contract_seconds, live_seconds
+        spec,
+        client_source,
+        test_source,
+        sandbox,
+        key,
+        http,
+        reach,
+        environ,
+        contract_seconds,
+        live_seconds,
+        allowed_private,
     )
     proved, results = Level.NONE, list[CaseResult]()
     for level, climb in _STEPS:
@@ -142,12 +157,18 @@ def _skipped(case: str, level: Level, detail: str) -> CaseResult:
 async def _run_cases(
     candidate: _Candidate, level: Level, base_url: str, key: SecretStr | None, seconds: float
 ) -> list[CaseResult]:
-    """Run the generated test in the sandbox; a case that it did not report is failed, with the reason."""
+    """Run the generated test in the sandbox, which reaches that server alone; a case that it did not report is red."""
+    own = {host_port(base_url)} if level is Level.CONTRACT or candidate.spec.operator_host else set[str]()
+    try:
+        reach = await _checked_reach(base_url, {*candidate.allowed_private, *own})
+    except (HostRefused, OSError) as error:
+        return [_skipped(case.id, level, f"the host could not be reached: {error}") for case in derive(candidate.spec)]
     module = module_name(candidate.spec.provider)
     files = {f"{module}.py": candidate.client_source, f"test_{module}.py": candidate.test_source}
     env: dict[str, str | SecretStr] = {
         "MODELSCAN_CONTRACT_BASE_URL": base_url,
         "MODELSCAN_CONTRACT_KEY": key or SecretStr(""),
+        "MODELSCAN_CONTRACT_REACH": reach,
     }
     run = await asyncio.to_thread(candidate.sandbox.run, files, env, seconds)
     missing = run.problem or "the generated test has no such case"
@@ -158,6 +179,13 @@ async def _run_cases(
         else:
             results.append(CaseResult(case=case.id, level=level, **row.model_dump(exclude={"test"})))
     return results
+
+
+async def _checked_reach(base_url: str, allowed: Collection[str]) -> str:
+    """The one server of a run, by addresses that are checked now and not looked up again."""
+    url, (host, _, port) = httpx2.URL(base_url), host_port(base_url).rpartition(":")
+    addresses = await checked_addresses(host.strip("[]"), int(port), allowed)
+    return json.dumps({"host": url.raw_host.decode(), "port": int(port), "addresses": addresses})
 
 
 def _judged(row: CaseResult, spec: ClientSpec) -> CaseResult:

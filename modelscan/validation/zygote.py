@@ -28,6 +28,10 @@ _DETAIL_LENGTH = 65_536
 _FILE_BYTES = 16 * 2**20
 _MEMORY_BYTES = 4 * 2**30
 _OPEN_FILES = 256
+_REACH = "MODELSCAN_CONTRACT_REACH"
+"""Names the one server that a run may talk to, as JSON: `host`, `port`, and the `addresses` that were checked."""
+_NOWHERE = '{"host": "", "port": 0, "addresses": []}'
+_OTHER_WAYS = ("socket.bind", "socket.gethostbyname", "socket.getaddrinfo", "socket.sendmsg", "socket.sendto")
 
 
 class Reporter:
@@ -90,6 +94,28 @@ def _limit(kind: int, value: int) -> None:  # pragma: no cover - in the child, w
     resource.setrlimit(kind, (value, value))
 
 
+def _reach_only(host: str, port: int, addresses: Sequence[str]) -> None:  # pragma: no cover
+    """Keep this process from all but one server: a redirect leads nowhere, and a name is not resolved a second time."""
+    reachable = {(address, port) for address in addresses}
+
+    def resolve(name: str | bytes | None, service: Any, *_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        if (name.decode() if isinstance(name, bytes) else name) not in (host, *addresses):
+            raise socket.gaierror(f"{name!r} is not the server that is tested")
+        return [
+            (socket.AF_INET6, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, service, 0, 0))
+            if ":" in address
+            else (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, service))
+            for address in addresses
+        ]
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _OTHER_WAYS or (event == "socket.connect" and tuple(arguments[1][:2]) not in reachable):
+            raise PermissionError(f"{event} leads elsewhere than to the server that is tested")
+
+    socket.getaddrinfo = resolve  # type: ignore[assignment]
+    sys.addaudithook(watch)
+
+
 def _confine(folder: str, seconds: float, env: dict[str, str]) -> None:  # pragma: no cover
     """Make this child a process group of its own, limited, in `folder`, with `env` added to the clean environment."""
     os.setpgid(0, 0)
@@ -99,6 +125,7 @@ def _confine(folder: str, seconds: float, env: dict[str, str]) -> None:  # pragm
     _limit(resource.RLIMIT_AS, _MEMORY_BYTES)
     _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
     signal.alarm(int(seconds) + 2)  # ends the run even where nobody is left to kill it
+    _reach_only(**json.loads(env.pop(_REACH, _NOWHERE)))
     os.chdir(folder)
     os.environ.update(env, HOME=folder, TMPDIR=folder)
     output = os.open(os.path.join(folder, "output.log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
