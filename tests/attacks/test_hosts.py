@@ -14,6 +14,7 @@ from modelscan.sources.gather import gather
 from modelscan.sources.http import GuardedBackend, ask, open_client
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import propose
+from router_app.hop.pool import PooledUpstream
 from tests.attacks.table import Attack, attacks
 from tests.sources.asking import answered, ask_with
 from tests.synthesis.telling import evidence, listed
@@ -171,6 +172,20 @@ def test_a_public_name_that_resolves_to_such_an_address_is_not_connected_to(atta
 @attacks(*ANSWERS)
 def test_a_name_that_answers_otherwise_the_second_time_is_judged_again(attack: Attack) -> None:
     assert connected(["1.1.1.1"], [attack.hostile]) == ["1.1.1.1", "refused"]
+
+
+@attacks(*ANSWERS)
+def test_the_router_sends_no_chat_to_a_name_that_resolves_to_such_an_address(attack: Attack) -> None:
+    async def resolve(*_: Any, **__: Any) -> list[tuple[Any, ...]]:
+        return [(None, None, None, "", (address, 80)) for address in ("1.1.1.1", attack.hostile)]
+
+    async def run() -> None:
+        upstream = PooledUpstream((), resolve=resolve)
+        with pytest.raises(HostRefused, match=r"api\.acme\.example is at"):
+            await upstream.send("POST", "http://api.acme.example/v1/chat/completions", [], b"{}")
+        await upstream.aclose()
+
+    asyncio.run(run())
 
 
 LOOPBACK = (
