@@ -310,7 +310,7 @@ ModelName = Literal[
 
 
 def _base_url(given: str | None) -> str:
-    return re.sub(r"\$\{(\w+)\}", _variable, given or str(SPEC["base_url"]))
+    return re.sub(r"\$\{(\w+)\}", _variable, str(given or SPEC["base_url"]))
 
 
 def _variable(found: re.Match[str]) -> str:

@@ -3,6 +3,7 @@
 ModelScanError
 ├── InvalidInput                 what the caller typed or sent cannot be used
 │   ├── InvalidIdentifier
+│   ├── WrongEndpoint            the model speaks a protocol that is served elsewhere (`served_at`), or not at all
 │   └── InvalidConfiguration
 ├── NotFound
 │   ├── UnknownIdentifier        no source knows it (`nearest` lists the known names)
@@ -59,6 +60,7 @@ __all__ = [
     "UnsupportedProtocol",
     "UpstreamFailed",
     "ValidationFailed",
+    "WrongEndpoint",
     "error_from_code",
 ]
 
@@ -84,6 +86,10 @@ class InvalidInput(ModelScanError):
 
 class InvalidIdentifier(InvalidInput):
     code = "invalid-identifier"
+
+
+class WrongEndpoint(InvalidInput):
+    code = "wrong-endpoint"
 
 
 class InvalidConfiguration(InvalidInput):

@@ -9,10 +9,11 @@ from starlette.routing import Mount, Route
 
 from modelscan.errors import ModelScanError
 from modelscan.reference.app import create_reference
+from modelscan.wire import WIRE_PROTOCOLS
 from router_app.admin import Admin
 from router_app.auth import AdminOnly
 from router_app.gate import Gated
-from router_app.inference import ChatCompletions
+from router_app.inference import Inference
 from router_app.models import Models
 from router_app.problems import on_http_exception, on_modelscan_error, on_unexpected
 from router_app.service import Service
@@ -30,7 +31,11 @@ def create_app(service: Service, token: str) -> Starlette:
     return Starlette(
         routes=[
             Route("/health", health),
-            Route("/v1/chat/completions", ChatCompletions(service.serving), methods=["POST"]),
+            *(
+                Route(row.served_at, Inference(service.serving, row), methods=["POST"])
+                for row in WIRE_PROTOCOLS
+                if row.served_at
+            ),
             Route("/v1/models", models.list_all),
             Route("/v1/models/{model:path}", models.show),
             Mount("/api", routes=Admin(service).routes(), middleware=[Middleware(AdminOnly, token=token)]),

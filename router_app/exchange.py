@@ -1,4 +1,4 @@
-"""One chat request on its way through: what is known of it so far, its answer's head, and its usage row."""
+"""One request to a model on its way through: what is known of it so far, its answer's head, and its usage row."""
 
 import asyncio
 import time
@@ -13,8 +13,9 @@ from starlette.types import Receive, Send
 from modelscan.clients.registry import Route
 from modelscan.errors import ModelScanError
 from modelscan.types import UsageEvent, utc_now
+from modelscan.wire import Usage, WireProtocol
 from router_app.hiding import Hiding
-from router_app.problems import openai_error
+from router_app.problems import wire_error
 from router_app.serving import Serving
 
 __all__ = ["Exchange", "cancelled_when_left"]
@@ -33,6 +34,7 @@ class Exchange:
 
     send: Send
     serving: Serving
+    protocol: WireProtocol
     id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
     at: datetime = field(default_factory=utc_now)
     began: float = field(default_factory=time.perf_counter)
@@ -43,7 +45,7 @@ class Exchange:
     stream: bool = False
     status: int = 0
     first_byte: float | None = None
-    usage: tuple[int | None, int | None] = (None, None)
+    usage: Usage = (None, None)
     error_code: str | None = None
     cancelled: bool = False
     hiding: Hiding = field(default_factory=Hiding)
@@ -79,7 +81,7 @@ class Exchange:
     async def refuse(self, error: ModelScanError) -> None:
         """Answer with an error of ours."""
         self.error_code = error.code
-        answer = openai_error(error)
+        answer = wire_error(error, self.protocol)
         headers = [header for header in answer.raw_headers if header[0] != b"content-length"]
         await self.whole(answer.status_code, headers, bytes(answer.body))
 

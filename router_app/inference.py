@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: resolve the model, choose a key, relay, and journal the use."""
+"""POST /v1/chat/completions and /v1/messages: resolve the model, choose a key, relay, and journal the use."""
 
 import asyncio
 import json
@@ -7,21 +7,27 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from modelscan.clients.registry import Route
-from modelscan.errors import InvalidInput, ModelScanError, NoUsableKey, ServiceUnavailable, UpstreamFailed
-from modelscan.wire.openai_chat import error_body, usage_of
+from modelscan.errors import (
+    InvalidInput,
+    ModelScanError,
+    NoUsableKey,
+    ServiceUnavailable,
+    UpstreamFailed,
+    WrongEndpoint,
+)
+from modelscan.wire import WireProtocol, protocol_named
+from router_app.adapting import ADAPTING
 from router_app.exchange import Exchange, cancelled_when_left
 from router_app.hiding import Hiding
 from router_app.problems import TooLarge
 from router_app.serving import Serving
-from router_app.sse import Relay, error_event
+from router_app.sse import Relay
 from router_app.upstream import Headers, UpstreamAnswer
 
-__all__ = ["ChatCompletions"]
+__all__ = ["Inference"]
 
 _MAX_BODY = 50 * 2**20
 _LONGEST_ANSWER = 128 * 2**20
-_SOME_TOKENS = 4096
-"""The limit that a provider gets who insists on one, for a model whose own is unknown."""
 _NOT_RETURNED = frozenset(
     b"alt-svc connection content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
     b"strict-transport-security te trailer transfer-encoding upgrade "
@@ -33,28 +39,30 @@ class _CallerLeft(Exception):
     """The caller went away while sending."""
 
 
-class ChatCompletions:
-    """The endpoint, as plain ASGI: what streams through is not wrapped."""
+class Inference:
+    """The endpoint of one protocol, as plain ASGI: what streams through is not wrapped."""
 
-    def __init__(self, serving: Serving, max_body: int = _MAX_BODY) -> None:
+    def __init__(self, serving: Serving, protocol: WireProtocol, max_body: int = _MAX_BODY) -> None:
         self._serving = serving
+        self._protocol = protocol
         self._max_body = max_body
 
-    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(send, self._serving)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(send, self._serving, self._protocol)
+        passed = [(name, value) for name, value in scope["headers"] if name.decode() in self._protocol.passed_headers]
         try:
             body = await _read(receive, self._max_body)
             async with cancelled_when_left(receive, exchange):
-                await self._answer(exchange, body)
+                await self._answer(exchange, passed, body)
         except TooLarge as error:
             await exchange.refuse(error)
         except _CallerLeft:
             exchange.cancelled = True
             exchange.account()
 
-    async def _answer(self, exchange: Exchange, body: bytes) -> None:
+    async def _answer(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         try:
-            await self._relay(exchange, body)
+            await self._relay(exchange, passed, body)
         except ModelScanError as error:
             await exchange.refuse(error)
         except asyncio.CancelledError:
@@ -66,27 +74,39 @@ class ChatCompletions:
             exchange.account()
             raise
 
-    async def _relay(self, exchange: Exchange, body: bytes) -> None:
+    async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         registry = await self._serving.registry()
         exchange.generation = registry.generation
         asked = _parsed(body)
         exchange.asked_model = _printable(asked["model"])
         exchange.stream = asked.get("stream") is True
         exchange.route = route = registry.resolve(exchange.asked_model)
-        hide_usage = exchange.stream and _ask_for_usage(asked, route)
+        self._refuse_other_protocols(route)
+        hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
         asked["model"] = route.model
-        _limit_as_it_likes(asked, route)
-        headers = [(b"content-type", b"application/json"), *_static(route), *self._credentials(exchange, route)]
+        headers = [*_static(route, passed), *self._credentials(exchange, route)]
         answer = await self._serving.upstream.send("POST", _url(route), headers, json.dumps(asked).encode())
         try:
             if 300 <= answer.status < 400:
                 raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
             if _is_event_stream(answer.headers):
-                await _relay_stream(exchange, answer, Relay(hide_usage=hide_usage))
+                await _relay_stream(exchange, answer, Relay(self._protocol.stream_reader(), hide_usage=hide_usage))
             else:
                 await _relay_whole(exchange, answer)
         finally:
             await answer.aclose()
+
+    def _refuse_other_protocols(self, route: Route) -> None:
+        other = protocol_named(route.spec.protocol)
+        if other.name == self._protocol.name:
+            return
+        where = f"Ask POST {other.served_at}" if other.served_at else "Use its generated client: modelscan sdks export"
+        raise WrongEndpoint(
+            f"{route.spec.provider}/{route.model} speaks {other.title}, which is not what this endpoint speaks.",
+            hint=f"{where}.",
+            protocol=other.name,
+            served_at=other.served_at,
+        )
 
     def _credentials(self, exchange: Exchange, route: Route) -> list[tuple[bytes, bytes]]:
         auth, provider = route.spec.auth, route.spec.provider
@@ -109,7 +129,7 @@ async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer) -> None:
         body += chunk
         if len(body) > _LONGEST_ANSWER:
             raise UpstreamFailed(f"The provider answered more than {_LONGEST_ANSWER} bytes at once.", hint="Stream it.")
-    exchange.usage = usage_of(_json(bytes(body)))
+    exchange.usage = exchange.protocol.usage_of(_json(bytes(body)))
     await exchange.whole(answer.status, _returned(answer.headers), bytes(body))
 
 
@@ -125,7 +145,8 @@ async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, relay: Relay
     except UpstreamFailed as error:
         # Half an event may have gone out; a blank line ends it, so that the error is one of its own.
         exchange.status, exchange.error_code = 502, error.code
-        last = b"\n\n" + error_event(error_body(502, str(error), code=error.code))
+        body = exchange.protocol.error_body(502, str(error), code=error.code)
+        last = b"\n\n" + exchange.protocol.stream_error(body)
     finally:
         exchange.usage = relay.usage
     await exchange.finish(last)
@@ -171,33 +192,10 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _ask_for_usage(asked: dict[str, Any], route: Route) -> bool:
-    """Have the stream end with its usage; True where the caller did not ask for that, so that it is hidden again.
-
-    A provider that refuses `stream_options` says so by the quirk `stream_usage`: false.
-    """
-    options = asked.get("stream_options")
-    if not isinstance(options, dict | None) or (options or {}).get("include_usage"):
-        return False
-    if not route.spec.quirks.stream_usage:
-        return False
-    asked["stream_options"] = {**(options or {}), "include_usage": True}
-    return True
-
-
-def _limit_as_it_likes(asked: dict[str, Any], route: Route) -> None:
-    """Name the limit of the answer as the provider's quirks say, and send one where it insists."""
-    quirks = route.spec.quirks
-    if quirks.max_tokens_field == "max_completion_tokens" and "max_tokens" in asked:
-        asked.setdefault("max_completion_tokens", asked.pop("max_tokens"))
-        asked.pop("max_tokens", None)
-    if quirks.max_tokens_required and not {"max_tokens", "max_completion_tokens"} & asked.keys():
-        known = next((model.output_tokens for model in route.spec.models if model.id == route.model), None)
-        asked[quirks.max_tokens_field] = known or _SOME_TOKENS
-
-
-def _static(route: Route) -> list[tuple[bytes, bytes]]:
-    return [(name.lower().encode(), value.encode()) for name, value in route.spec.headers.items()]
+def _static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
+    """The specification's headers, but for those that the caller gives a value of their own."""
+    static = {name.lower().encode(): value.encode() for name, value in route.spec.headers.items()}
+    return [(b"content-type", b"application/json"), *(static | dict(passed)).items()]
 
 
 def _url(route: Route) -> str:

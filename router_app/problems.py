@@ -1,4 +1,4 @@
-"""Errors as callers see them: problem documents for /api, OpenAI's shape for /v1, one table for the status."""
+"""Errors as callers see them: problem documents for /api, the protocol's shape for /v1, one table for the status."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from modelscan import errors
 from modelscan.errors import InvalidInput, ModelScanError, ServiceUnavailable
-from modelscan.wire.openai_chat import error_body
+from modelscan.wire import WIRE_PROTOCOLS, WireProtocol
+from modelscan.wire.openai_chat import OPENAI_CHAT
 
 __all__ = [
     "STATUSES",
@@ -21,9 +22,9 @@ __all__ = [
     "on_http_exception",
     "on_modelscan_error",
     "on_unexpected",
-    "openai_error",
     "problem",
     "status_of",
+    "wire_error",
 ]
 
 
@@ -75,15 +76,20 @@ def problem(error: ModelScanError) -> JSONResponse:
     return JSONResponse(document, status, _headers(error), media_type=_PROBLEM)
 
 
-def openai_error(error: ModelScanError) -> JSONResponse:
-    """The answer in OpenAI's shape; the hint is part of the message, since SDKs show nothing else."""
+def wire_error(error: ModelScanError, protocol: WireProtocol) -> JSONResponse:
+    """The answer in the protocol's shape; the hint is part of the message, since SDKs show nothing else."""
     status = int(status_of(error))
-    return JSONResponse(error_body(status, str(error), code=error.code), status, _headers(error))
+    return JSONResponse(protocol.error_body(status, str(error), code=error.code), status, _headers(error))
 
 
 def answer_for(path: str, error: ModelScanError) -> JSONResponse:
     """The answer in the shape that callers of `path` read."""
-    return openai_error(error) if path.startswith("/v1/") else problem(error)
+    return wire_error(error, _protocol_at(path)) if path.startswith("/v1/") else problem(error)
+
+
+def _protocol_at(path: str) -> WireProtocol:
+    """The protocol that callers of a path below /v1 speak: OpenAI's, but for the places that are another's alone."""
+    return next((row for row in WIRE_PROTOCOLS if row.served_at and path.startswith(row.served_at)), OPENAI_CHAT)
 
 
 def invalid_body(error: ValidationError) -> InvalidInput:
@@ -120,7 +126,8 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said = f"{request.method} {request.url.path}: {error.detail}."
     if request.url.path.startswith("/v1/"):
-        return JSONResponse(error_body(error.status_code, said, code="unknown_url"), error.status_code, error.headers)
+        body = _protocol_at(request.url.path).error_body(error.status_code, said, code="unknown_url")
+        return JSONResponse(body, error.status_code, error.headers)
     document: dict[str, Any] = {"type": "about:blank", "title": error.detail, "status": error.status_code}
     document |= {"detail": said, "hint": "docs/api.md lists what there is.", "code": "unknown_url"}
     return JSONResponse(document, error.status_code, error.headers, media_type=_PROBLEM)

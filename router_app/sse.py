@@ -2,9 +2,9 @@
 
 import json
 
-from modelscan.wire.openai_chat import StreamUsage
+from modelscan.wire.protocol import StreamReader, Usage
 
-__all__ = ["Relay", "error_event"]
+__all__ = ["Relay"]
 
 _LONGEST_EVENT = 1 << 20
 
@@ -12,13 +12,13 @@ _LONGEST_EVENT = 1 << 20
 class Relay:
     """Notes the usage of a stream, and hides the usage chunk that the caller did not ask for."""
 
-    def __init__(self, *, hide_usage: bool) -> None:
-        self._usage = StreamUsage()
+    def __init__(self, reader: StreamReader, *, hide_usage: bool) -> None:
+        self._usage = reader
         self._hide = hide_usage
         self._rest = b""
 
     @property
-    def usage(self) -> tuple[int | None, int | None]:
+    def usage(self) -> Usage:
         """(prompt, completion) tokens seen so far."""
         return self._usage.usage
 
@@ -61,8 +61,3 @@ def _only_usage(event: bytes) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(chunk, dict) and bool(chunk.get("usage")) and chunk.get("choices") == []
-
-
-def error_event(body: object) -> bytes:
-    """An error within a stream that has begun, as OpenAI's SDKs read it."""
-    return b"data: " + json.dumps(body).encode() + b"\n\n"

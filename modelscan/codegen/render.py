@@ -42,18 +42,22 @@ def render_client(spec: ClientSpec, records: Sequence[SourceRecord]) -> str:
     """The client's module; `records` are those that the specification cites."""
     beside = [record.model_dump(mode="json", exclude={"payload"}) for record in records]
     literal_spec = _literal({**spec.stated(), "digest": spec.digest, "records": beside})
-    template = _environment().get_template(protocol_named(spec.protocol).client_template)
-    return _formatted(template.render(spec=spec, records=records, literal_spec=literal_spec))
+    protocol = protocol_named(spec.protocol)
+    template = _environment().get_template(protocol.client_template)
+    return _formatted(template.render(spec=spec, protocol=protocol, records=records, literal_spec=literal_spec))
 
 
 def render_test(spec: ClientSpec) -> str:
     """The contract's test, from the specification alone."""
     module = module_name(spec.provider)
-    template = _environment().get_template(protocol_named(spec.protocol).test_template)
+    protocol = protocol_named(spec.protocol)
+    template = _environment().get_template(protocol.test_template)
     models = sorted({spec.test_model, *(model.id for model in spec.models[:50])})
     cases = derive(spec)
     return _formatted(
-        template.render(spec=spec, module=module, test_module=f"test_{module}", models=models, cases=cases)
+        template.render(
+            spec=spec, protocol=protocol, module=module, test_module=f"test_{module}", models=models, cases=cases
+        )
     )
 
 

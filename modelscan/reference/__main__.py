@@ -10,30 +10,35 @@ import uvicorn
 
 from modelscan.reference.app import create_reference
 from modelscan.reference.server import listen, make_server
-from modelscan.types import Auth
+from modelscan.wire import WIRE_PROTOCOLS, protocol_named
 
 
 def main() -> None:
     """Serve until interrupted, or until stdin closes with --until-stdin-closes. The key comes from REFERENCE_KEY."""
     parser = argparse.ArgumentParser(prog="python -m modelscan.reference", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--base-path", default="/v1")
+    parser.add_argument("--protocol", default="openai_chat", choices=[protocol.name for protocol in WIRE_PROTOCOLS])
+    parser.add_argument("--base-path", help="by default the protocol's usual one")
     parser.add_argument("--models", default="echo", help="comma-separated")
     parser.add_argument("--models-json", help="a JSON list, for names with commas")
-    parser.add_argument("--auth-header", default="Authorization")
-    parser.add_argument("--auth-scheme", default="Bearer")
+    parser.add_argument("--auth-header", help="by default the protocol's own")
+    parser.add_argument("--auth-scheme")
     parser.add_argument("--until-stdin-closes", action="store_true")
     asked = parser.parse_args()
+    protocol = protocol_named(asked.protocol)
+    path = protocol.reference_path if asked.base_path is None else asked.base_path
+    given = {"header": asked.auth_header, "scheme": asked.auth_scheme}
     models = json.loads(asked.models_json) if asked.models_json else asked.models.split(",")
     app = create_reference(
         models=models,
         key=os.environ.get("REFERENCE_KEY"),
-        auth=Auth(header=asked.auth_header, scheme=asked.auth_scheme),
-        base_path=asked.base_path,
+        auth=protocol.auth.model_copy(update={name: value for name, value in given.items() if value is not None}),
+        base_path=path,
+        protocol=asked.protocol,
     )
     server = make_server(app)
     with listen(port=asked.port) as listening:
-        print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}{asked.base_path}", flush=True)  # noqa: T201
+        print(f"listening on http://127.0.0.1:{listening.getsockname()[1]}{path}", flush=True)  # noqa: T201
         if asked.until_stdin_closes:
             threading.Thread(target=_stop_at_end_of_stdin, args=[server], daemon=True).start()
         asyncio.run(server.serve([listening]))

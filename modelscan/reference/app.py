@@ -2,7 +2,7 @@
 
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,63 +10,94 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from modelscan.reference import openai_chat
-from modelscan.reference.faults import fault_of
+from modelscan.reference.anthropic_messages import ANTHROPIC_SURFACE
+from modelscan.reference.faults import Fault, fault_of
+from modelscan.reference.openai_chat import OPENAI_SURFACE
+from modelscan.reference.surface import Surface
 from modelscan.types import Auth
-from modelscan.wire.openai_chat import error_body
 
 __all__ = ["create_reference"]
 
+_SURFACES = {surface.protocol.name: surface for surface in (OPENAI_SURFACE, ANTHROPIC_SURFACE)}
+
 
 def create_reference(
-    *, models: Sequence[str] = ("echo",), key: str | None = None, auth: Auth | None = None, base_path: str = "/v1"
+    *,
+    models: Sequence[str] = ("echo",),
+    key: str | None = None,
+    auth: Auth | None = None,
+    base_path: str | None = None,
+    protocol: str = "openai_chat",
 ) -> Starlette:
-    """A provider that serves `models` below `base_path`; with `key`, only callers who carry it as `auth` says."""
-    provider = _Reference(tuple(models), key, auth or Auth())
-    base = base_path.rstrip("/")
+    """A provider that serves `models` below `base_path` (by default its protocol's usual one) and speaks `protocol`.
+
+    With `key`, it serves only callers who carry it as `auth` says, by default in the protocol's own way.
+    """
+    surface = _SURFACES[protocol]
+    provider = _Reference(tuple(models), key, auth or surface.protocol.auth, surface)
+    base = (surface.protocol.reference_path if base_path is None else base_path).rstrip("/")
+    serving = {"chat": provider.chat, "models": provider.list_models, "count_tokens": provider.count_tokens}
     routes = [
-        Route(f"{base}/models", provider.list_models),
-        Route(f"{base}/models/{{model:path}}", provider.show_model),
-        Route(f"{base}/chat/completions", provider.chat, methods=["POST"]),
+        Route(base + endpoint.path, serving[endpoint.operation], methods=[endpoint.method])
+        for endpoint in surface.protocol.endpoints
     ]
-    return Starlette(routes=routes, exception_handlers={404: _no_such_path, 405: _no_such_path})
+    routes += [
+        Route(f"{base}{endpoint.path}/{{model:path}}", provider.show_model)
+        for endpoint in surface.protocol.endpoints
+        if endpoint.operation == "models"
+    ]
+    return Starlette(routes=routes, exception_handlers={404: provider.no_such_path, 405: provider.no_such_path})
 
 
 class _Reference:
-    def __init__(self, models: tuple[str, ...], key: str | None, auth: Auth) -> None:
+    def __init__(self, models: tuple[str, ...], key: str | None, auth: Auth, surface: Surface) -> None:
         self._models = models
         self._key = key
         self._auth = auth
+        self._surface = surface
 
     async def list_models(self, request: Request) -> Response:
-        if refused := self._refused(request) or await self._fault(request, {}):
+        if refused := self._refused(request) or await self._fault(fault_of(request.headers, {})):
             return refused
-        return JSONResponse({"object": "list", "data": [openai_chat.model_card(model) for model in self._models]})
+        return JSONResponse(self._surface.models(self._models))
 
     async def show_model(self, request: Request) -> Response:
-        if refused := self._refused(request) or await self._fault(request, {}):
+        if refused := self._refused(request) or await self._fault(fault_of(request.headers, {})):
             return refused
         model = request.path_params["model"]
-        return JSONResponse(openai_chat.model_card(model)) if model in self._models else _unknown_model(model)
+        return JSONResponse(self._surface.model(model)) if model in self._models else self._unknown_model(model)
 
     async def chat(self, request: Request) -> Response:
+        async def answer(asked: dict[str, Any]) -> Response:
+            fault = fault_of(request.headers, asked)
+            return await self._fault(fault) or self._surface.answer(asked, fault)
+
+        return await self._asked(request, answer)
+
+    async def count_tokens(self, request: Request) -> Response:
+        async def answer(asked: dict[str, Any]) -> Response:
+            return await self._fault(fault_of(request.headers, asked)) or JSONResponse(self._surface.count(asked))
+
+        return await self._asked(request, answer, limited=False)
+
+    async def _asked(
+        self, request: Request, answer: Callable[[dict[str, Any]], Awaitable[Response]], *, limited: bool = True
+    ) -> Response:
+        """Answer a request with messages, unless its key, its form or its model is wrong."""
         if refused := self._refused(request):
             return refused
         try:
             asked = json.loads(await request.body())
         except ValueError:
-            return _error(400, "The body is not JSON.", "invalid_json")
+            return self._error(400, "The body is not JSON.", "invalid_json")
         if not isinstance(asked, dict) or not isinstance(asked.get("model"), str):
-            return _error(400, "You must provide a model parameter.", "missing_required_parameter", "model")
-        if not openai_chat.has_messages(asked):
-            return _error(400, "'messages' must be a list of messages.", "missing_required_parameter", "messages")
-        if asked["model"] not in self._models:
-            return _unknown_model(asked["model"])
-        fault = fault_of(request.headers, asked)
-        return await fault.response() or openai_chat.answer(asked, fault)
+            return self._error(400, "You must provide a model parameter.", "missing_required_parameter", "model")
+        if missing := self._surface.missing(asked if limited else {"max_tokens": 1, **asked}):
+            return self._error(400, missing[0], "missing_required_parameter", missing[1])
+        return await answer(asked) if asked["model"] in self._models else self._unknown_model(asked["model"])
 
-    async def _fault(self, request: Request, asked: dict[str, Any]) -> Response | None:
-        return await fault_of(request.headers, asked).response()
+    async def _fault(self, fault: Fault) -> Response | None:
+        return await fault.response(self._surface.protocol.error_body)
 
     def _refused(self, request: Request) -> Response | None:
         if self._key is None or self._auth.kind == "none":
@@ -75,17 +106,15 @@ class _Reference:
         given = request.headers.get(self._auth.header, "")
         if hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode()):
             return None
-        return _error(401, "Incorrect API key provided.", "invalid_api_key")
+        return self._error(401, "Incorrect API key provided.", "invalid_api_key")
 
+    async def no_such_path(self, request: Request, error: Exception) -> Response:
+        """Starlette's own 404 and 405, in the protocol's shape."""
+        status = getattr(error, "status_code", 404)
+        return self._error(status, f"Unknown request: {request.method} {request.url.path}", "unknown_url")
 
-def _unknown_model(model: str) -> Response:
-    return _error(404, f"The model {model!r} does not exist.", "model_not_found", "model")
+    def _unknown_model(self, model: str) -> Response:
+        return self._error(404, f"The model {model!r} does not exist.", "model_not_found", "model")
 
-
-def _error(status: int, message: str, code: str, param: str | None = None) -> Response:
-    return JSONResponse(error_body(status, message, code=code, param=param), status)
-
-
-async def _no_such_path(request: Request, error: Exception) -> Response:
-    status = getattr(error, "status_code", 404)
-    return _error(status, f"Unknown request: {request.method} {request.url.path}", "unknown_url")
+    def _error(self, status: int, message: str, code: str, param: str | None = None) -> Response:
+        return JSONResponse(self._surface.protocol.error_body(status, message, code=code, param=param), status)

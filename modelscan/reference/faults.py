@@ -1,15 +1,13 @@
 """Misbehaviour on demand: asked for by the header `x-reference-fault` or the body's field `reference_fault`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
-from modelscan.wire.openai_chat import error_body
-
-__all__ = ["Fault", "fault_of"]
+__all__ = ["BrokenOff", "Fault", "cut_off", "fault_of"]
 
 _STATUSES = {
     "401": (401, "Incorrect API key provided.", "invalid_api_key"),
@@ -20,13 +18,23 @@ _STATUSES = {
 _LONGEST_WAIT = 600.0
 
 
+class BrokenOff(Exception):
+    """Raised inside a response to drop its connection, as the fault `cut` asks."""
+
+
+async def cut_off(begun: bytes) -> AsyncIterator[bytes]:
+    """A body that breaks off after its beginning."""
+    yield begun
+    raise BrokenOff
+
+
 @dataclass(frozen=True)
 class Fault:
     """One of 401, 404, 429 (with Retry-After), 500, slow:SECONDS, cut (in the middle), malformed, or none."""
 
     name: str = ""
 
-    async def response(self) -> Response | None:
+    async def response(self, error_body: Callable[..., dict[str, Any]]) -> Response | None:
         """The answer that this fault gives instead of the right one, after waiting if it is slow."""
         if self.name.startswith("slow"):
             await asyncio.sleep(min(float(self.name.partition(":")[2] or 1), _LONGEST_WAIT))

@@ -2,21 +2,20 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from modelscan.reference.faults import Fault
+from modelscan.reference.echo import are_messages, pieces, reply, words_in
+from modelscan.reference.faults import BrokenOff, Fault, cut_off
+from modelscan.reference.surface import Missing, Surface
+from modelscan.wire.openai_chat import OPENAI_CHAT
 
-__all__ = ["answer", "has_messages", "model_card"]
+__all__ = ["OPENAI_SURFACE", "answer", "model_card"]
 
 _CREATED = 1_700_000_000
 _LIMITS = {"x-ratelimit-limit-requests": "1000", "x-ratelimit-remaining-requests": "999"}
-
-
-class BrokenOff(Exception):
-    """Raised inside a response to drop its connection, as the fault `cut` asks."""
 
 
 def model_card(model: str) -> dict[str, Any]:
@@ -24,16 +23,26 @@ def model_card(model: str) -> dict[str, Any]:
     return {"id": model, "object": "model", "created": _CREATED, "owned_by": "reference"}
 
 
-def has_messages(asked: dict[str, Any]) -> bool:
-    """Whether the request has messages of the right shape."""
-    messages = asked.get("messages")
-    return isinstance(messages, list) and bool(messages) and all(isinstance(one, dict) for one in messages)
+def models_list(models: Sequence[str]) -> dict[str, Any]:
+    """The models list."""
+    return {"object": "list", "data": [model_card(model) for model in models]}
+
+
+def missing(asked: dict[str, Any]) -> Missing | None:
+    """What the request lacks."""
+    return None if are_messages(asked.get("messages")) else ("'messages' must be a list of messages.", "messages")
+
+
+def count(asked: dict[str, Any]) -> dict[str, Any]:
+    """This protocol has no such endpoint; the shape is that of usage."""
+    return {"prompt_tokens": words_in([message.get("content") for message in asked["messages"]])}
 
 
 def answer(asked: dict[str, Any], fault: Fault) -> Response:
     """Echo the last user message, cut to max_tokens words; plain or streamed."""
-    words, reason = _reply(asked)
-    prompt = sum(len(_text(message).split()) for message in asked["messages"])
+    words, cut = reply(asked["messages"], asked.get("max_completion_tokens") or asked.get("max_tokens"))
+    reason = "length" if cut else "stop"
+    prompt = words_in([message.get("content") for message in asked["messages"]])
     usage = {"prompt_tokens": prompt, "completion_tokens": len(words), "total_tokens": prompt + len(words)}
     head = {"id": f"chatcmpl-{uuid.uuid4().hex}", "created": _CREATED, "model": asked["model"]}
     headers = {**_LIMITS, "x-request-id": f"req_{uuid.uuid4().hex}"}
@@ -44,32 +53,15 @@ def answer(asked: dict[str, Any], fault: Fault) -> Response:
     if fault.name == "malformed":
         return Response('{"id": "chatcmpl', media_type="application/json", headers=headers)
     if fault.name == "cut":
-        return StreamingResponse(_cut(), media_type="application/json", headers=headers)
+        return StreamingResponse(cut_off(b'{"id": "chatcmpl'), media_type="application/json", headers=headers)
     message = {"role": "assistant", "content": " ".join(words)}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
     return JSONResponse({**head, "object": "chat.completion", "choices": [choice], "usage": usage}, headers=headers)
 
 
-def _reply(asked: dict[str, Any]) -> tuple[list[str], str]:
-    said = [_text(message) for message in asked["messages"] if message.get("role") == "user"]
-    words = (said[-1] if said else "").split() or ["(nothing)"]
-    limit = asked.get("max_completion_tokens") or asked.get("max_tokens")
-    if isinstance(limit, int) and 0 < limit < len(words):
-        return words[:limit], "length"
-    return words, "stop"
-
-
-def _text(message: dict[str, Any]) -> str:
-    content = message.get("content")
-    if isinstance(content, list):
-        return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
-    return content if isinstance(content, str) else ""
-
-
 def _chunks(head: dict[str, Any], words: list[str], reason: str, usage: dict[str, int] | None) -> list[dict[str, Any]]:
-    texts = [word if number == 0 else f" {word}" for number, word in enumerate(words)]
     deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
-    deltas += [({"content": text}, None) for text in texts]
+    deltas += [({"content": text}, None) for text in pieces(words)]
     deltas.append(({}, reason))
     chunks = [
         {**head, "object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}
@@ -90,6 +82,6 @@ async def _events(chunks: list[dict[str, Any]], fault: Fault) -> AsyncIterator[b
     yield b"data: [DONE]\n\n"
 
 
-async def _cut() -> AsyncIterator[bytes]:
-    yield b'{"id": "chatcmpl'
-    raise BrokenOff
+OPENAI_SURFACE = Surface(
+    protocol=OPENAI_CHAT, missing=missing, answer=answer, count=count, models=models_list, model=model_card
+)

@@ -11,13 +11,22 @@ __all__ = ["BUILTIN", "ROWS"]
 
 
 class Row(Frozen):
-    """One provider's OpenAI-compatible base URL, and the page that says so."""
+    """One provider's base URL, and the page that says so."""
 
     base_url: str
     doc: str
+    protocol: str = "openai_chat"
+    bearer: bool = False
+    """Whether it takes its key as a bearer token though its protocol usually has it elsewhere."""
 
 
 ROWS: dict[str, Row] = {
+    "anthropic": Row(
+        base_url="https://api.anthropic.com",
+        doc="https://platform.claude.com/docs/en/api/messages",
+        protocol="anthropic_messages",
+        bearer=True,  # So its documentation of authentication and its own SDK have it.
+    ),
     "cerebras": Row(base_url="https://api.cerebras.ai/v1", doc="https://inference-docs.cerebras.ai/resources/openai"),
     "deepinfra": Row(base_url="https://api.deepinfra.com/v1/openai", doc="https://deepinfra.com/docs/openai_api"),
     "groq": Row(base_url="https://api.groq.com/openai/v1", doc="https://console.groq.com/docs/openai"),
@@ -42,7 +51,8 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
         return _demo(request.demo_base_url)
     if (row := ROWS.get(provider)) is None:
         return None
-    payload: JsonValue = {"base_url": row.base_url, "protocol": "openai_chat"}
+    payload: dict[str, JsonValue] = {"base_url": row.base_url, "protocol": row.protocol}
+    payload |= {"auth": "bearer"} if row.bearer else {}
     return SourceRecord.of(source="builtin", subject=provider, url=row.doc, payload=payload, trusted=True)
 
 

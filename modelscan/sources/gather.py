@@ -1,17 +1,19 @@
 """Asks the sources about one identifier: from the catalogue where an answer is young enough, else anew."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 import anyio
+from pydantic import JsonValue
 
 from modelscan.sources import SOURCES
 from modelscan.sources.hosts import may_be_named
 from modelscan.sources.source import Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord, utc_now
+from modelscan.wire.packages import PROTOCOL_OF_PACKAGE
 
 __all__ = ["Saved", "Scrape", "first_wave", "gather", "scrape", "second_wave", "with_named_base_url"]
 
@@ -77,8 +79,17 @@ def with_named_base_url(
         if isinstance(named, str) and named:
             # Refused here already: this is where a key is first sent to what a list named.
             trusted = source in ("pin", "builtin") or may_be_named(named, request.settings.allowed_private_hosts)
-            return replace(request, base_url=named) if trusted else request
+            return replace(request, base_url=named, protocol=_protocol(by_source)) if trusted else request
     return request
+
+
+def _protocol(payloads: Mapping[str, JsonValue]) -> str | None:
+    """What our own row says, else what the package that models.dev names speaks."""
+    for source, field, names in (("builtin", "protocol", None), ("models.dev", "npm", PROTOCOL_OF_PACKAGE)):
+        payload = payloads.get(source)
+        if isinstance(payload, dict) and isinstance(said := payload.get(field), str):
+            return said if names is None else names.get(said)
+    return None
 
 
 async def scrape(source: Source, request: SourceRequest, saved: Saved | None) -> Scrape:

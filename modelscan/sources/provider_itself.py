@@ -1,16 +1,18 @@
 """The provider itself: what it lists, and how it answers those who have no key."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import httpx2
-from pydantic import SecretStr, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import Answer, ask
 from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord, is_model_id
+from modelscan.wire import WIRE_PROTOCOLS, WireProtocol
+from modelscan.wire.openai_chat import OPENAI_CHAT
 
 __all__ = ["PROVIDER", "Observation", "candidates", "observations_of"]
 
@@ -37,39 +39,61 @@ class Observation(Frozen):
     message: str = ""
 
 
+_Asked = tuple[str, Literal["GET", "POST"], str, dict[str, str]]
+"""(base URL, method, path, static headers)"""
 _OBSERVATIONS = TypeAdapter(tuple[Observation, ...])
 
 
 def candidates(base_url: str) -> tuple[str, ...]:
     """The base URL as given, and its neighbour with or without `/v1`. A chat endpoint's own URL stands for its base."""
-    base = base_url.rstrip("/").removesuffix("/chat/completions")
-    return (base, base.removesuffix("/v1")) if base.endswith("/v1") else (base, f"{base}/v1")
+    return OPENAI_CHAT.bases(base_url)
 
 
 async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     """Ask for the models, without and with the key, and for a chat with an empty body and no key, which is free.
 
+    What a list states is asked as its protocol has it; a server of the operator's own in the ways of all protocols.
     The record is never a trusted one: the provider's own words may not send a key anywhere.
     """
-    if request.base_url is None or "${" in request.base_url:
+    asked = _requests(request)
+    if request.base_url is None or "${" in request.base_url or not asked:
         return None
-    varied = None if request.operator_named else 1  # what a list states is not varied
-    bases, ways = candidates(request.base_url)[:varied], _KEY_HEADERS[:varied]
     try:
-        observed = await asyncio.gather(*(_observe(request.http, base, request.key, ways) for base in bases))
+        came = await asyncio.gather(*(_one(request.http, *one) for one in asked.values()))
+        seen = [one for one in came if isinstance(one, Observation)]
+        if request.key:
+            seen += await _with_key(request, seen)
     except HostRefused as error:
         return SourceGap(source=NAME, kind="refused", reason=str(error))
-    seen, faults = [one for some, _ in observed for one in some], [fault for _, some in observed for fault in some]
+    faults = [one.message for one in came if isinstance(one, SourceUnavailable)]
     if not seen:
-        return SourceGap(source=NAME, kind="unreachable", reason=faults[0].message)
+        return SourceGap(source=NAME, kind="unreachable", reason=faults[0])
     return SourceRecord.of(
         source=NAME,
         subject=request.identifier.provider,
-        url=bases[0],
+        url=candidates(request.base_url)[0],
         payload={"observations": [one.model_dump(mode="json") for one in seen]},
         trusted=False,
-        note="; ".join(dict.fromkeys(fault.message for fault in faults)),
+        note="; ".join(dict.fromkeys(faults)),
     )
+
+
+def _protocols(request: SourceRequest) -> tuple[WireProtocol, ...]:
+    if request.operator_named:
+        return WIRE_PROTOCOLS
+    return tuple(row for row in WIRE_PROTOCOLS if row.name == (request.protocol or OPENAI_CHAT.name))
+
+
+def _requests(request: SourceRequest) -> dict[tuple[str, str], _Asked]:
+    """By method and URL: two protocols may have the same place for their models."""
+    asked: dict[tuple[str, str], _Asked] = {}
+    for row in _protocols(request):
+        bases = row.bases(request.base_url or "")
+        for base in bases if request.operator_named else bases[:1]:  # what a list states is not varied
+            for endpoint in row.endpoints:
+                one = (base, endpoint.method, endpoint.path, row.headers)
+                asked.setdefault((endpoint.method, base + endpoint.path), one)
+    return asked
 
 
 def observations_of(record: SourceRecord) -> tuple[Observation, ...]:
@@ -82,31 +106,28 @@ def observations_of(record: SourceRecord) -> tuple[Observation, ...]:
         return ()
 
 
-async def _observe(
-    http: httpx2.AsyncClient, base: str, key: SecretStr | None, ways: Sequence[tuple[str, str]]
-) -> tuple[list[Observation], list[SourceUnavailable]]:
-    """What was seen below one base URL, and what could not be asked there."""
-    seen, faults = [], []
-    asked = (_one(http, base, "GET", "/models"), _one(http, base, "POST", "/chat/completions", json={}))
-    for came in await asyncio.gather(*asked):
-        if isinstance(came, Observation):
-            seen.append(came)
-        else:
-            faults.append(came)
-    if key is not None and any(one.path == "/models" and one.status in (401, 403) for one in seen):
-        seen += await _with_key(http, base, key.get_secret_value(), ways)
-    return seen, faults
-
-
-async def _with_key(
-    http: httpx2.AsyncClient, base: str, key: str, ways: Sequence[tuple[str, str]]
-) -> list[Observation]:
-    """The models list asked for with the key, in one way after the other until one is accepted."""
-    seen: list[Observation] = []
+async def _with_key(request: SourceRequest, seen: Sequence[Observation]) -> list[Observation]:
+    """The refused models lists asked for with the key, each in one way after the other until one is accepted."""
+    key = request.key.get_secret_value() if request.key else ""
     if not (key.isascii() and key.isprintable()):
-        return seen
+        return []
+    refused = [one for one in seen if one.method == "GET" and one.status in (401, 403)]
+    found = await asyncio.gather(*(_in_each_way(request, one, key) for one in refused))
+    return [one for some in found for one in some]
+
+
+async def _in_each_way(request: SourceRequest, refused: Observation, key: str) -> list[Observation]:
+    seen: list[Observation] = []
+    ways = (
+        _KEY_HEADERS
+        if request.operator_named
+        else tuple((row.auth.header, row.auth.scheme) for row in _protocols(request))
+    )
     for header, scheme in ways:
-        came = await _one(http, base, "GET", "/models", headers={header: f"{scheme} {key}".strip()})
+        # What a protocol that has its key there needs beside it.
+        beside = next((row.headers for row in WIRE_PROTOCOLS if row.auth.header == header), {})
+        headers = {**beside, header: f"{scheme} {key}".strip()}
+        came = await _one(request.http, refused.base_url, "GET", refused.path, headers)
         if isinstance(came, Observation):
             # Servers quote keys in their words.
             models = tuple(id_ for id_ in came.models if key not in id_)
@@ -118,10 +139,11 @@ async def _with_key(
 
 
 async def _one(
-    http: httpx2.AsyncClient, base: str, method: Literal["GET", "POST"], path: str, **more: Any
+    http: httpx2.AsyncClient, base: str, method: Literal["GET", "POST"], path: str, headers: Mapping[str, str]
 ) -> Observation | SourceUnavailable:
+    more: dict[str, Any] = {"json": {}} if method == "POST" else {}
     try:
-        answer = await ask(http, method, f"{base}{path}", limit=_MAX_BYTES, **more)
+        answer = await ask(http, method, f"{base}{path}", limit=_MAX_BYTES, headers=headers, **more)
     except SourceUnavailable as error:
         return error
     shape, models, message = _shape(answer)

@@ -26,6 +26,8 @@ class SourceRequest:
     """The operator's own (`--base-url`), or the one that a trusted record named before."""
     operator_named: bool = False
     """Whether `base_url` is the operator's own word."""
+    protocol: str | None = None
+    """The protocol that a trusted record names for `base_url`; None where none does."""
     demo_base_url: str | None = None
     """Where this service's reference provider listens."""
     key: SecretStr | None = None

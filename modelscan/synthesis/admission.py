@@ -7,14 +7,16 @@ from pydantic import ValidationError
 
 from modelscan.errors import ModelScanError
 from modelscan.sources.models_dev import models_of
-from modelscan.sources.provider_itself import candidates
-from modelscan.synthesis.claims import PROTOCOL_OF_PACKAGE, auths, name_of
+from modelscan.synthesis.claims import auths, name_of
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.models import models_for
 from modelscan.synthesis.plain import leaves
 from modelscan.synthesis.proposal import Cited, ProposedAuth, Refusal, SpecProposal
 from modelscan.synthesis.resolve import addresses, resolve
 from modelscan.types import Attempt, Auth, ClientSpec, Model, SourceRecord
+from modelscan.wire import WireProtocol, protocol_named
+from modelscan.wire.openai_chat import OPENAI_CHAT
+from modelscan.wire.packages import PROTOCOL_OF_PACKAGE
 
 __all__ = ["admit"]
 
@@ -64,7 +66,8 @@ def _refusals(
 
 
 def _wrong_url(said: SpecProposal, records: Mapping[str, SourceRecord]) -> Iterator[Refusal]:
-    naming = {id_ for id_, record in records.items() if _names(record, said.base_url.value)}
+    row = protocol_named(said.protocol.value)
+    naming = {id_ for id_, record in records.items() if _names(record, row.base_of(said.base_url.value), row)}
     for cited in said.base_url.records:
         if cited in records and cited not in naming:
             yield Refusal(field="base_url", reason=f"record {cited} does not give this address in any of its fields")
@@ -74,8 +77,8 @@ def _wrong_url(said: SpecProposal, records: Mapping[str, SourceRecord]) -> Itera
         yield Refusal(field="base_url", reason="cite a trusted record that gives it")
 
 
-def _names(record: SourceRecord, base_url: str) -> bool:
-    return any(base_url in candidates(address) for address in addresses(record.payload))
+def _names(record: SourceRecord, base_url: str, row: WireProtocol) -> bool:
+    return any(base_url in row.bases(address) for address in addresses(record.payload))
 
 
 def _wrong_protocol(evidence: Evidence, said: SpecProposal, records: Mapping[str, SourceRecord]) -> Iterator[Refusal]:
@@ -109,10 +112,11 @@ def _wrong_auth(
     cited = [text for id_ in said.records for text in _texts_of(id_, records, loops)]
     if way not in _USUAL_AUTH and not any(way[0] in text.lower() for text in cited):
         yield Refusal(field="auth", reason=f"what is cited does not name the header {said.value.header}")
+    usual = auths(evidence, OPENAI_CHAT)[0][0].env
     trusted = {str(value) for one in evidence.records if one.trusted for _, value in leaves(one.payload)}
     for variable in said.value.env:
         # A variable's content is sent as the key: a stranger's word must not choose which.
-        if variable not in trusted and variable not in auths(evidence)[0][0].env:
+        if variable not in trusted and variable not in usual:
             yield Refusal(field="auth", reason=f"no trusted record names the variable {variable}")
 
 
@@ -154,8 +158,9 @@ def _words(record: SourceRecord) -> set[str]:
 
 def _spec(evidence: Evidence, said: SpecProposal, records: Mapping[str, SourceRecord]) -> ClientSpec:
     """What was said, filled in by rules where nothing was. Raises what `resolve` and the rules raise."""
-    base_url = said.base_url.value
-    auth, auth_record = _auth(evidence, said.auth, records)
+    row = protocol_named(said.protocol.value)
+    base_url = row.base_of(said.base_url.value)
+    auth, auth_record = _auth(evidence, said.auth, row, records)
     models, test_model, models_record = _models(evidence, said, base_url, records)
     url_record = next(records[id_] for id_ in said.base_url.records if records[id_].trusted)
     name, name_record = name_of(evidence, url_record)
@@ -182,9 +187,9 @@ def _spec(evidence: Evidence, said: SpecProposal, records: Mapping[str, SourceRe
 
 
 def _auth(
-    evidence: Evidence, said: Cited[ProposedAuth] | None, records: Mapping[str, SourceRecord]
+    evidence: Evidence, said: Cited[ProposedAuth] | None, row: WireProtocol, records: Mapping[str, SourceRecord]
 ) -> tuple[Auth, SourceRecord]:
-    by_rules = auths(evidence)[0]
+    by_rules = auths(evidence, row)[0]
     if said is None:
         return by_rules
     record = next(records[id_] for id_ in said.records if id_ in records)
@@ -198,7 +203,7 @@ def _models(
     evidence: Evidence, said: SpecProposal, base_url: str, records: Mapping[str, SourceRecord]
 ) -> tuple[tuple[Model, ...], str, SourceRecord]:
     if said.models is None:
-        models, test_model, record = models_for(evidence, base_url)
+        models, test_model, record = models_for(evidence, base_url, protocol_named(said.protocol.value))
     else:
         known = {model.id: model for model in models_of(evidence.listed[1])} if evidence.listed else {}
         ids = sorted({*said.models.value, *([evidence.identifier.model] if evidence.identifier.model else [])})

@@ -4,30 +4,18 @@ import re
 from collections.abc import Sequence
 
 from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
-from modelscan.sources.provider_itself import Observation, candidates
+from modelscan.sources.provider_itself import Observation
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import Auth, SourceRecord
+from modelscan.types import Auth, Endpoint, SourceRecord
 from modelscan.visible import visible
+from modelscan.wire import WIRE_PROTOCOLS, WireProtocol, protocol_named
+from modelscan.wire.packages import PROTOCOL_OF_PACKAGE
 
-__all__ = ["PROTOCOL_OF_PACKAGE", "auths", "base_urls", "name_of", "protocol_of"]
-
-PROTOCOL_OF_PACKAGE = {
-    "@ai-sdk/openai-compatible": "openai_chat",
-    "@openrouter/ai-sdk-provider": "openai_chat",
-    "@ai-sdk/amazon-bedrock": "bedrock_converse",
-    "@ai-sdk/anthropic": "anthropic_messages",
-    "@ai-sdk/azure": "azure_openai",
-    "@ai-sdk/cohere": "cohere_v2",
-    "@ai-sdk/gateway": "vercel_ai_gateway",
-    "@ai-sdk/google": "gemini_generate_content",
-    "@ai-sdk/google-vertex": "vertex_generate_content",
-    "@ai-sdk/google-vertex/anthropic": "vertex_anthropic",
-    "@ai-sdk/openai": "openai_responses",
-}
-"""What an AI SDK package speaks by default; one that is not here says nothing certain."""
+__all__ = ["auths", "base_urls", "endpoints", "name_of", "protocols"]
 
 _NOT_HERE = (404, 405)
 _LONGEST_NAME = 120
+_REFUSED = (401, 403)
 _WEAK_AUTHS = (("Authorization", "Bearer"), ("x-api-key", ""), ("api-key", ""))
 
 
@@ -40,14 +28,17 @@ def name_of(evidence: Evidence, fallback: SourceRecord) -> tuple[str, SourceReco
     return evidence.identifier.provider, fallback
 
 
-def protocol_of(evidence: Evidence) -> tuple[str, SourceRecord]:
-    """The protocol and the record that says so."""
+def protocols(evidence: Evidence) -> list[tuple[WireProtocol, SourceRecord]]:
+    """The protocol and the record that says so; of a server of the operator's own those it answers.
+
+    Raises UnknownIdentifier, NotEnoughEvidence, UnsupportedProtocol.
+    """
     provider = evidence.identifier.provider
     builtin = evidence.record("builtin")
     if operator := evidence.record("operator"):
-        return _protocol_of_own_server(evidence, operator)
+        return _protocols_of_own_server(evidence, operator)
     if builtin and (protocol := evidence.claim("builtin", "protocol")):
-        return protocol, builtin
+        return [(protocol_named(protocol), builtin)]
     record = evidence.record("models.dev")
     if record is None:
         raise _unknown(evidence)
@@ -59,16 +50,16 @@ def protocol_of(evidence: Evidence) -> tuple[str, SourceRecord]:
             hint=f"If it has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
             package=package,
         )
-    if protocol != "openai_chat":
+    if protocol not in {row.name for row in WIRE_PROTOCOLS}:
         raise UnsupportedProtocol(
             f"{provider} speaks {protocol} (models.dev: {package}), for which there is no template yet.",
             hint=f"If it also has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
             protocol=protocol,
         )
-    return protocol, record
+    return [(protocol_named(protocol), record)]
 
 
-def _protocol_of_own_server(evidence: Evidence, operator: SourceRecord) -> tuple[str, SourceRecord]:
+def _protocols_of_own_server(evidence: Evidence, operator: SourceRecord) -> list[tuple[WireProtocol, SourceRecord]]:
     record = evidence.record("provider")
     if record is None:
         why = next((gap.reason for gap in evidence.gaps if gap.source == "provider"), "it was not asked")
@@ -77,7 +68,39 @@ def _protocol_of_own_server(evidence: Evidence, operator: SourceRecord) -> tuple
             hint="Start the server, check --base-url, and add it again.",
             base_url=operator.url,
         )
-    return "openai_chat", record
+    observable = [row for row in WIRE_PROTOCOLS if row.endpoints]
+    spoken = [row for row in observable if _chats(evidence.observations, row, operator.url)]
+    return [(row, record) for row in spoken or observable]
+
+
+def _chats(observations: Sequence[Observation], row: WireProtocol, url: str) -> bool:
+    """Whether a chat of that protocol was answered by more than 'there is no such thing'."""
+    chat = row.endpoint("chat")
+    places = {base + chat.path for base in row.bases(url)} if chat else set()
+    return any(
+        seen.base_url + seen.path in places
+        and seen.status not in _NOT_HERE
+        and (seen.shape == "error" or seen.status in _REFUSED)
+        for seen in observations
+        if seen.method == "POST"
+    )
+
+
+def endpoints(evidence: Evidence, row: WireProtocol, base_url: str) -> tuple[Endpoint, ...]:
+    """Those of the protocol; of the ones that its providers often lack, what our own row or an answer vouches for."""
+    if evidence.claim("builtin", "protocol"):
+        return row.endpoints
+    seen = {
+        (one.method, one.base_url + one.path)
+        for one in evidence.observations
+        if one.shape == "models" or one.status in _REFUSED or (one.method == "POST" and one.shape == "error")
+        if one.status not in _NOT_HERE
+    }
+    return tuple(
+        endpoint
+        for endpoint in row.endpoints
+        if endpoint.operation not in row.optional or (endpoint.method, base_url + endpoint.path) in seen
+    )
 
 
 def _unknown(evidence: Evidence) -> UnknownIdentifier | NotEnoughEvidence:
@@ -97,16 +120,15 @@ def _unknown(evidence: Evidence) -> UnknownIdentifier | NotEnoughEvidence:
     )
 
 
-def base_urls(evidence: Evidence) -> list[tuple[str, SourceRecord]]:
-    """Base URLs, the likeliest first."""
+def base_urls(evidence: Evidence, row: WireProtocol) -> list[tuple[str, SourceRecord]]:
+    """Base URLs of that protocol, the likeliest first."""
     if operator := evidence.record("operator"):
-        given, other = candidates(operator.url)
-        ranked = sorted((given, other), key=lambda base: (-_likelihood(evidence.observations, base), base != given))
+        ranked = sorted(row.bases(operator.url), key=lambda base: -_likelihood(evidence.observations, base))
         return [(base, operator) for base in ranked]
     for source, field in (("pin", "base_url"), ("builtin", "base_url"), ("models.dev", "api")):
         record, named = evidence.record(source), evidence.claim(source, field)
         if record and named:
-            return [(candidates(named)[0], record)]
+            return [(row.base_of(named), record)]
     raise NotEnoughEvidence(
         f"Not enough evidence for {evidence.identifier.provider}: no source names a base URL.",
         hint=f"If you know it: modelscan add {evidence.identifier} --base-url URL",
@@ -121,30 +143,33 @@ def _likelihood(observations: Sequence[Observation], base: str) -> int:
             continue
         if seen.shape == "models":
             score += 4
-        elif seen.status in (401, 403):
+        elif seen.status in _REFUSED:
             score += 2
         elif seen.shape == "error" and seen.status not in _NOT_HERE:
             score += 1
     return score
 
 
-def auths(evidence: Evidence) -> list[tuple[Auth, SourceRecord]]:
+def auths(evidence: Evidence, row: WireProtocol) -> list[tuple[Auth, SourceRecord]]:
     """Ways to carry the key, the likeliest first."""
     env = _variables(evidence)
     builtin, listed = evidence.record("builtin"), evidence.record("models.dev")
     if operator := evidence.record("operator"):
         itself = evidence.record("provider") or operator
-        return [(auth, itself) for auth in _auths_of_own_server(evidence.observations, env)]
+        return [(auth, itself) for auth in _auths_of_own_server(evidence.observations, row, env)]
     if builtin and evidence.claim("builtin", "auth") == "none":
         return [(Auth(kind="none"), builtin)]
-    return [(Auth(env=env), record) for record in (listed, builtin) if record][:1]
+    if builtin and evidence.claim("builtin", "auth") == "bearer":
+        return [(Auth(env=env), builtin)]
+    return [(row.auth.model_copy(update={"env": env}), record) for record in (listed, builtin) if record][:1]
 
 
-def _auths_of_own_server(observations: Sequence[Observation], env: tuple[str, ...]) -> list[Auth]:
+def _auths_of_own_server(observations: Sequence[Observation], row: WireProtocol, env: tuple[str, ...]) -> list[Auth]:
     proven = next((seen.key_header for seen in observations if seen.with_key and seen.shape == "models"), None)
     headers = [Auth(header=header, scheme=scheme, env=env) for header, scheme in _WEAK_AUTHS]
+    headers.sort(key=lambda auth: (auth.header != proven, auth.header != row.auth.header))
     if proven:
-        return sorted(headers, key=lambda auth: auth.header != proven)
+        return headers
     open_ways = [seen for seen in observations if not seen.with_key and seen.status not in _NOT_HERE]
     chats = [seen.status for seen in open_ways if seen.method == "POST"] or [seen.status for seen in open_ways]
     if 401 in chats or 403 in chats:

@@ -9,6 +9,7 @@ from modelscan.sources.gpustack import chat_models_of
 from modelscan.sources.models_dev import ListedModel, ListedProvider, models_of
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Model, SourceRecord
+from modelscan.wire import WireProtocol
 
 __all__ = ["left_out", "models_for"]
 
@@ -17,12 +18,12 @@ _NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(bge|tts|melotts)-", re.IGN
 """models.dev lists embeddings and the like as answering in text; only their names and families tell."""
 
 
-def models_for(evidence: Evidence, base_url: str) -> tuple[tuple[Model, ...], str, SourceRecord]:
+def models_for(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[tuple[Model, ...], str, SourceRecord]:
     """(models by id, the one to validate with, the record they rest on).
 
     Raises UnknownIdentifier where the asked model is not among them, NotEnoughEvidence where there is none.
     """
-    models, record = _models(evidence, base_url)
+    models, record = _models(evidence, base_url, row)
     asked = evidence.identifier.model
     ids = [model.id for model in models]
     if asked is not None and asked not in ids:
@@ -35,10 +36,10 @@ def models_for(evidence: Evidence, base_url: str) -> tuple[tuple[Model, ...], st
     return models, asked or _to_try(models, evidence), record
 
 
-def _models(evidence: Evidence, base_url: str) -> tuple[tuple[Model, ...], SourceRecord]:
+def _models(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[tuple[Model, ...], SourceRecord]:
     known = {model.id: model for model in models_of(_chatting(evidence))}
     itself, listed_record = evidence.record("provider"), evidence.record("models.dev")
-    served = _served(evidence, base_url)
+    served = _served(evidence, base_url, row)
     if evidence.record("operator"):
         return _of_own_server(evidence, served)
     if itself and (both := [known.get(id_) or Model(id=id_) for id_ in served if _wanted(id_, known, evidence)]):
@@ -100,10 +101,12 @@ def _of_own_server(evidence: Evidence, served: tuple[str, ...]) -> tuple[tuple[M
     )
 
 
-def _served(evidence: Evidence, base_url: str) -> tuple[str, ...]:
+def _served(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[str, ...]:
     """The ids in the provider's own list, sorted; those that cannot be ids of ours are left out."""
+    listing = row.endpoint("models")
     for seen in evidence.observations:
-        if seen.base_url == base_url and seen.shape == "models" and seen.models:
+        here = listing is not None and seen.base_url + seen.path == base_url + listing.path
+        if here and seen.shape == "models" and seen.models:
             return tuple(sorted({id_ for id_ in seen.models if _usable(id_)}))
     return ()
 

@@ -5,12 +5,12 @@ from itertools import product
 from typing import NamedTuple
 
 from modelscan.errors import NotEnoughEvidence, UnknownIdentifier
-from modelscan.synthesis.claims import auths, base_urls, name_of, protocol_of
+from modelscan.synthesis.claims import auths, base_urls, name_of, protocols
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.models import left_out, models_for
 from modelscan.synthesis.resolve import resolve
 from modelscan.types import Attempt, Auth, ClientSpec, SourceRecord
-from modelscan.wire import protocol_named
+from modelscan.wire import WireProtocol, protocol_named
 
 __all__ = ["Proposal", "propose", "words_of"]
 
@@ -25,8 +25,8 @@ class Proposal(NamedTuple):
 def propose(evidence: Evidence, attempts: Sequence[Attempt] = ()) -> Proposal | None:
     """The best hypothesis that was not tried yet; None when there is nothing new to try.
 
-    Only what rests on weak evidence varies: the path and the key's header of a server that the operator named. What a
-    trusted source states is taken or refused, never varied. Raises UnknownIdentifier, NotEnoughEvidence,
+    Only what rests on weak evidence varies: the path, the protocol and the key's header of a server that the operator
+    named. What a trusted source states is taken or refused, never varied. Raises UnknownIdentifier, NotEnoughEvidence,
     UnsupportedProtocol, HostRefused.
     """
     specs = {spec.digest: spec for spec in _hypotheses(evidence)}
@@ -38,35 +38,37 @@ def propose(evidence: Evidence, attempts: Sequence[Attempt] = ()) -> Proposal | 
 
 
 def _answers(spec: ClientSpec, last: ClientSpec, attempt: Attempt) -> bool:
-    """Whether `spec` changes what `last` failed for: the key's header after a refusal, the path after all else."""
+    """Whether `spec` changes what `last` failed for: the header after a refusal, the place after all else."""
     refused = any(result.status in (401, 403) for result in attempt.report.failed)
-    return spec.base_url == last.base_url if refused else spec.auth == last.auth
+    same_place = (spec.base_url, spec.protocol) == (last.base_url, last.protocol)
+    return same_place if refused else spec.auth == last.auth or spec.protocol != last.protocol
 
 
 def _hypotheses(evidence: Evidence) -> Iterator[ClientSpec]:
     """All that the evidence allows, the likeliest first. Only the first may raise what it lacks."""
-    protocol, protocol_record = protocol_of(evidence)
-    for number, (base, auth) in enumerate(product(base_urls(evidence), auths(evidence))):
-        try:
-            yield _spec(evidence, protocol, protocol_record, base, auth)
-        except (NotEnoughEvidence, UnknownIdentifier):
-            if number == 0:
-                raise
+    number = 0
+    for protocol in protocols(evidence):
+        for base, auth in product(base_urls(evidence, protocol[0]), auths(evidence, protocol[0])):
+            number += 1
+            try:
+                yield _spec(evidence, protocol, base, auth)
+            except (NotEnoughEvidence, UnknownIdentifier):
+                if number == 1:
+                    raise
 
 
 def _spec(
     evidence: Evidence,
-    protocol: str,
-    protocol_record: SourceRecord,
+    protocol: tuple[WireProtocol, SourceRecord],
     base: tuple[str, SourceRecord],
     auth: tuple[Auth, SourceRecord],
 ) -> ClientSpec:
-    models, test_model, models_record = models_for(evidence, base[0])
+    models, test_model, models_record = models_for(evidence, base[0], protocol[0])
     name, name_record = name_of(evidence, base[1])
     cited = {
         "name": name_record,
-        "protocol": protocol_record,
-        "endpoints": protocol_record,
+        "protocol": protocol[1],
+        "endpoints": protocol[1],
         "base_url": base[1],
         "auth": auth[1],
         "models": models_record,
@@ -74,7 +76,7 @@ def _spec(
     return resolve(
         evidence,
         name=name,
-        protocol=protocol,
+        protocol=protocol[0].name,
         base_url=base[0],
         auth=auth[0],
         models=models,

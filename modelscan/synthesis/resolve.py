@@ -6,12 +6,12 @@ from pydantic import JsonValue, ValidationError
 
 from modelscan.errors import HostRefused, NotEnoughEvidence
 from modelscan.sources.hosts import fixed_url, why_not_named
-from modelscan.sources.provider_itself import candidates
+from modelscan.synthesis.claims import endpoints
 from modelscan.synthesis.dossier import PIN
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.settled import settled_models
 from modelscan.types import Auth, ClientSpec, Model, Quirks
-from modelscan.wire import protocol_named
+from modelscan.wire import WireProtocol, protocol_named
 
 __all__ = ["addresses", "resolve"]
 
@@ -45,8 +45,10 @@ def resolve(
         name = evidence.claim(PIN, "name") or name
         pinned = {field: pin.id for field in ("base_url", "name") if evidence.claim(PIN, field)}
         cited = {**cited, **pinned}
+    row = protocol_named(protocol)
+    base_url = row.base_of(base_url)
     _check_cited(evidence, cited)
-    operator_host = _check_base_url(evidence, base_url)
+    operator_host = _check_base_url(evidence, base_url, row)
     models, of_models = settled_models(evidence, models)
     try:
         return ClientSpec(
@@ -56,10 +58,10 @@ def resolve(
             base_url=base_url,
             operator_host=operator_host,
             auth=auth,
-            endpoints=protocol_named(protocol).endpoints,
+            endpoints=endpoints(evidence, row, base_url),
             models=models,
             test_model=test_model,
-            headers={**protocol_named(protocol).headers, **(headers or {})},
+            headers={**row.headers, **(headers or {})},
             query=dict(query or {}),
             quirks=quirks or Quirks(),
             evidence={**cited, **{field: id_ for field, id_ in of_models.items() if id_ != cited["models"]}},
@@ -77,14 +79,14 @@ def _check_cited(evidence: Evidence, cited: Mapping[str, str]) -> None:
             raise NotEnoughEvidence(f"Nothing says what {field} of {evidence.identifier.provider} is.", field=field)
 
 
-def _check_base_url(evidence: Evidence, base_url: str) -> bool:
+def _check_base_url(evidence: Evidence, base_url: str, row: WireProtocol) -> bool:
     """Whether the operator named the host; HostRefused where nobody trusted did, or a list named a private one."""
     owners = {
         record.source
         for record in evidence.records
         if record.trusted
         and not evidence.rejects(record.source, "base_url")
-        and any(base_url in candidates(text) for text in addresses(record.payload))
+        and any(base_url in row.bases(text) for text in addresses(record.payload))
     }
     if fixed_url(base_url) is None:
         raise NotEnoughEvidence(

@@ -75,17 +75,20 @@ class Sandbox:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def run(self, files: Mapping[str, str], env: Mapping[str, str | SecretStr], timeout: float) -> SandboxRun:
+    def run(
+        self, files: Mapping[str, str], env: Mapping[str, str | SecretStr], timeout: float, sdk: str = ""
+    ) -> SandboxRun:
         """Write `files` (plain name -> text) to a fresh folder and run its `test_*.py` with pytest.
 
         `env` is added to the clean environment; what is given as SecretStr is hidden in every detail that comes back.
+        `sdk` is the package that the zygote is to have warm: openai always is, anthropic from its first use on.
         A run that takes more than `timeout` seconds is killed with its whole process group.
         Raises ServiceUnavailable where the sandbox itself cannot start.
         """
         failure = ""
         for _ in range(_ATTEMPTS):  # the zygote may have died (killed, out of memory) since the run before
             try:
-                return self._run_once(files, env, timeout)
+                return self._run_once(files, env, timeout, sdk)
             except StartupFailed as error:
                 failure = str(error)
         raise ServiceUnavailable(
@@ -93,14 +96,16 @@ class Sandbox:
             hint="Check that `python -c 'import openai, pytest'` works in ModelScan's environment.",
         )
 
-    def _run_once(self, files: Mapping[str, str], env: Mapping[str, str | SecretStr], timeout: float) -> SandboxRun:
+    def _run_once(
+        self, files: Mapping[str, str], env: Mapping[str, str | SecretStr], timeout: float, sdk: str
+    ) -> SandboxRun:
         began = monotonic()
         secrets = tuple(value.get_secret_value() for value in env.values() if isinstance(value, SecretStr))
         with tempfile.TemporaryDirectory(prefix="modelscan-sandbox-", ignore_cleanup_errors=True) as folder:
             tests = _write(Path(folder), files)
             reading, writing = os.pipe()
             with open(reading, "rb", buffering=0) as pipe:
-                request = {"folder": folder, "tests": tests, "seconds": timeout, "env": _plain(env)}
+                request = {"folder": folder, "tests": tests, "seconds": timeout, "env": _plain(env), "sdk": sdk}
                 try:
                     control = self._send({"run": request}, writing)
                 finally:

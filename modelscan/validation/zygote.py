@@ -191,7 +191,17 @@ def _answer(request: httpx2.Request) -> httpx2.Response:
     return httpx2.Response(200, json=chunk | {"object": "chat.completion"})
 
 
-def _warm() -> None:
+def _message(request: httpx2.Request) -> httpx2.Response:
+    message: dict[str, Any] = {"id": "x", "type": "message", "role": "assistant", "model": "x", "content": []}
+    message |= {"stop_reason": None, "usage": {"input_tokens": 0, "output_tokens": 0}}
+    if json.loads(request.content).get("stream"):
+        start = json.dumps({"type": "message_start", "message": message})
+        stream = f'event: message_start\ndata: {start}\n\nevent: message_stop\ndata: {{"type": "message_stop"}}\n\n'
+        return httpx2.Response(200, text=stream, headers={"content-type": "text/event-stream"})
+    return httpx2.Response(200, json=message)
+
+
+def _warm_openai() -> None:
     """Go once through what each test does, without a network: the SDK imports and builds much on first use."""
     http = httpx2.Client(transport=httpx2.MockTransport(_answer))
     with openai.OpenAI(api_key="warm", base_url="http://warm.invalid", http_client=http) as client:
@@ -200,16 +210,39 @@ def _warm() -> None:
         list(client.chat.completions.create(model="x", messages=[], stream=True))
     for sdk in (openai.OpenAI, openai.AsyncOpenAI):  # their own transport: measured 0.29 s the first time, 0.04 s then
         sdk(api_key="warm", base_url="http://warm.invalid")
-    gc.collect()
-    gc.freeze()
+
+
+def _warm_anthropic() -> None:
+    import anthropic  # 3 s: taken when first needed, so that what speaks OpenAI's protocol never waits for it
+
+    http = httpx2.Client(transport=httpx2.MockTransport(_message))
+    with anthropic.Anthropic(api_key="warm", base_url="http://warm.invalid", http_client=http) as client:
+        client.messages.create(model="x", max_tokens=1, messages=[])
+        list(client.messages.create(model="x", max_tokens=1, messages=[], stream=True))
+    for sdk in (anthropic.Anthropic, anthropic.AsyncAnthropic):
+        sdk(api_key="warm", base_url="http://warm.invalid")
+
+
+_WARMING = {"openai": _warm_openai, "anthropic": _warm_anthropic}
+
+
+def _warm(sdk: str, warm: set[str]) -> None:
+    """Have `sdk` in memory before a child is forked that needs it."""
+    if sdk in _WARMING and sdk not in warm:
+        warm.add(sdk)
+        _WARMING[sdk]()
+        gc.collect()
+        gc.freeze()
 
 
 def main(control: socket.socket) -> None:
     """Serve runs until `control` closes."""
-    _warm()
+    warm = set[str]()
+    _warm("openai", warm)
     running = set[int]()
     for message, descriptors in _messages(control):
         if "run" in message:
+            _warm(message["run"]["sdk"], warm)
             running.add(_fork(message["run"], descriptors.pop(0), control))
         else:
             running.remove(message["end"])

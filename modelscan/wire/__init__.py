@@ -1,12 +1,13 @@
 """Wire protocols: one module each, and their only registration is the tuple below."""
 
 from modelscan.errors import UnsupportedProtocol
+from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from modelscan.wire.openai_chat import OPENAI_CHAT
 from modelscan.wire.protocol import Usage, Vocabulary, WireProtocol
 
 __all__ = ["Usage", "Vocabulary", "WIRE_PROTOCOLS", "WireProtocol", "protocol_named"]
 
-WIRE_PROTOCOLS: tuple[WireProtocol, ...] = (OPENAI_CHAT,)
+WIRE_PROTOCOLS: tuple[WireProtocol, ...] = (OPENAI_CHAT, ANTHROPIC_MESSAGES)
 
 
 def protocol_named(name: str) -> WireProtocol:

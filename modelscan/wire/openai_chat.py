@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 from modelscan.types import Endpoint, Quirks
-from modelscan.wire.protocol import Usage, WireProtocol
+from modelscan.wire.protocol import Usage, WireProtocol, tokens
 from modelscan.wire.sdk_client import sdk_vocabulary
+from modelscan.wire.sse import DataLines
 
 __all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_of"]
 
 _TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
 _TYPES |= {413: "invalid_request_error", 422: "invalid_request_error", 429: "rate_limit_error"}
-_LONGEST_LINE = 1 << 20
 
 
 def error_body(
@@ -20,6 +20,11 @@ def error_body(
     """An error as OpenAI's SDKs read it; `more` is added beside the usual members."""
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
     return {"error": {"message": message, "type": kind, "param": param, "code": code, **more}}
+
+
+def stream_error(body: dict[str, Any]) -> bytes:
+    """An error within a stream that has begun."""
+    return b"data: " + json.dumps(body).encode() + b"\n\n"
 
 
 def chat_body(model: str, quirks: Quirks) -> dict[str, Any]:
@@ -32,11 +37,7 @@ def usage_of(payload: Any) -> Usage:
     usage = payload.get("usage") if isinstance(payload, dict) else None
     if not isinstance(usage, dict):
         return None, None
-    return _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return tokens(usage.get("prompt_tokens")), tokens(usage.get("completion_tokens"))
 
 
 class StreamUsage:
@@ -46,29 +47,23 @@ class StreamUsage:
         self.usage: Usage = (None, None)
         self.done = False
         """Whether `[DONE]` was seen."""
-        self._rest = b""
+        self._lines = DataLines()
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, as they came."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            self._line(line.strip())
-        if len(self._rest) > _LONGEST_LINE:
-            self._rest = b""
+        for data in self._lines.feed(chunk):
+            if data == b"[DONE]":
+                self.done = True
+            elif b'"usage"' in data:
+                self._read(data)
 
-    def _line(self, line: bytes) -> None:
-        if not line.startswith(b"data:"):
+    def _read(self, data: bytes) -> None:
+        try:
+            found = usage_of(json.loads(data))
+        except (ValueError, RecursionError):
             return
-        data = line[5:].strip()
-        if data == b"[DONE]":
-            self.done = True
-        elif b'"usage"' in data:
-            try:
-                found = usage_of(json.loads(data))
-            except (ValueError, RecursionError):
-                return
-            if found != (None, None):
-                self.usage = found
+        if found != (None, None):
+            self.usage = found
 
 
 OPENAI_CHAT = WireProtocol(
@@ -78,13 +73,17 @@ OPENAI_CHAT = WireProtocol(
         Endpoint(operation="chat", method="POST", path="/chat/completions"),
         Endpoint(operation="models", method="GET", path="/models"),
     ),
-    base_suffixes=("/chat/completions",),
+    base_suffixes=("/chat/completions", "/messages"),
+    base_varies=True,
     sdk="openai",
     vocabulary=sdk_vocabulary("openai", "AsyncOpenAI OpenAI OpenAIError"),
     client_template="openai_chat_client.py.jinja",
     test_template="openai_chat_test.py.jinja",
+    reference_path="/v1",
     chat_body=chat_body,
     usage_of=usage_of,
     stream_reader=StreamUsage,
+    served_at="/v1/chat/completions",
+    stream_error=stream_error,
     error_body=error_body,
 )

@@ -5,12 +5,17 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
-from modelscan.types import Auth, Endpoint, Frozen, Quirks
+from modelscan.types import Auth, Endpoint, Frozen, Operation, Quirks
 
-__all__ = ["StreamReader", "Usage", "Vocabulary", "WireProtocol"]
+__all__ = ["StreamReader", "Usage", "Vocabulary", "WireProtocol", "tokens"]
 
 Usage = tuple[int | None, int | None]
 """(prompt, completion) tokens; None where an answer does not say."""
+
+
+def tokens(value: Any) -> int | None:
+    """A number of tokens as foreign JSON says it; None for what is none."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 class StreamReader(Protocol):
@@ -40,24 +45,47 @@ class WireProtocol(Frozen):
     """As specifications name it, such as `openai_chat`."""
     title: str
     endpoints: tuple[Endpoint, ...]
+    optional: frozenset[Operation] = frozenset()
+    """Operations that providers of it often lack: only those that were seen are claimed."""
     auth: Auth = Auth()
     """How its providers take the key unless a source says otherwise."""
     headers: dict[str, str] = Field(default_factory=dict)
     """Static headers that each request of it needs."""
     base_suffixes: tuple[str, ...] = ()
     """Ends that lists write after a base URL though the endpoints' paths hold them; the first that fits is cut off."""
+    base_varies: bool = False
+    """Whether the base URL ends in `/v1` or not as each provider likes, so that both are worth a try."""
     sdk: str
     """The only package beside the standard library that a generated client of it imports."""
     vocabulary: Vocabulary
     client_template: str
     test_template: str
+    reference_path: str
+    """The base path at which contract tests have the reference provider speak it."""
+    served_at: str = ""
+    """The router's path at which its models are served as they are; empty where there is none."""
+    passed_headers: tuple[str, ...] = ()
+    """Headers of a caller, in lower case, that go on to the provider and win over the specification's."""
     chat_body: Callable[[str, Quirks], dict[str, Any]]
     """(model, quirks) -> the smallest good chat request, for the probe without a key."""
     usage_of: Callable[[Any], Usage]
     """The tokens that a whole answer tells."""
     stream_reader: Callable[[], StreamReader]
+    stream_error: Callable[[dict[str, Any]], bytes]
+    """An error's body -> the event that tells it within a stream that has begun."""
     error_body: Callable[..., dict[str, Any]]
     """(status, message, code=…) -> an error as this protocol's SDKs read it."""
+
+    def endpoint(self, operation: Operation) -> Endpoint | None:
+        """Where an operation stands below the base URL."""
+        return next((endpoint for endpoint in self.endpoints if endpoint.operation == operation), None)
+
+    def bases(self, url: str) -> tuple[str, ...]:
+        """The base URLs that `url` may stand for, as given first."""
+        base = self.base_of(url)
+        if not self.base_varies:
+            return (base,)
+        return (base, base.removesuffix("/v1") if base.endswith("/v1") else f"{base}/v1")
 
     def base_of(self, url: str) -> str:
         """`url` without a slash at its end and without what the endpoints' paths add themselves."""

@@ -75,6 +75,8 @@ class Parrot:
         await send({"type": "http.response.body", "body": answer})
 
     def _answer(self, path: str, body: bytes, key: str, headers: str) -> tuple[int, bytes, bytes]:
+        if "/v1/messages" in path:  # It speaks one protocol, so that rules have nothing left to try after a refusal.
+            return 404, json.dumps({"error": {"message": f"no {path}: {headers}"}}).encode(), JSON
         if key not in (IN_STORE, IN_CONFIG, IN_VARIABLE):
             words = f"Incorrect API key provided: {headers}"
             return 401, json.dumps({"error": {"message": words, "type": "auth", "code": key}}).encode(), JSON

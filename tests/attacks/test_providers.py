@@ -17,6 +17,7 @@ from modelscan.keys import store
 from modelscan.keys.custody import Custody
 from modelscan.settings import Settings
 from modelscan.types import Auth, ClientSpec, Endpoint
+from modelscan.wire.openai_chat import StreamUsage
 from router_app import inference
 from router_app.sse import Relay
 from tests.attacks.table import Attack, attacks
@@ -91,7 +92,7 @@ def test_an_answer_without_end_does_not_fill_the_memory(settings: Settings, monk
 
 
 def test_an_event_without_end_passes_on_instead_of_piling_up() -> None:
-    relay = Relay(hide_usage=True)
+    relay = Relay(StreamUsage(), hide_usage=True)
     passed = sum(len(relay.feed(b"data: " + bytes(MEBIBYTE))) for _ in range(8))
     assert passed > 7 * MEBIBYTE
 

@@ -6,10 +6,12 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from modelscan.codegen.render import module_name, render_client, render_test
 from modelscan.codegen.spec_literal import read_literal, read_spec
 from modelscan.types import Auth, ClientSpec, Endpoint, Model, Price, SourceRecord
+from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 
 __all__ = ["EXAMPLES", "FOLDER", "RECORDS", "SPECS", "rendered", "rendered_example"]
 
@@ -36,18 +38,19 @@ _ENDPOINTS = (
 _HOSTILE = ('a"b', "a'b", "{{ 7 * 7 }}", "x\\", "ünï/✓", '"""')
 
 
-def _spec(provider: str, name: str, auth: Auth, models: tuple[Model, ...], base_url: str) -> ClientSpec:
-    return ClientSpec(
-        provider=provider,
-        name=name,
-        protocol="openai_chat",
-        base_url=base_url,
-        auth=auth,
-        endpoints=_ENDPOINTS,
-        models=models,
-        test_model=models[0].id,
-        evidence=dict.fromkeys(ClientSpec.CITED_FIELDS, _RECORD),
-    )
+def _spec(provider: str, name: str, auth: Auth, models: tuple[Model, ...], base_url: str, **more: Any) -> ClientSpec:
+    fields = {
+        "provider": provider,
+        "name": name,
+        "protocol": "openai_chat",
+        "base_url": base_url,
+        "auth": auth,
+        "endpoints": _ENDPOINTS,
+        "models": models,
+        "test_model": models[0].id,
+        "evidence": dict.fromkeys(ClientSpec.CITED_FIELDS, _RECORD),
+    }
+    return ClientSpec.model_validate(fields | more)
 
 
 SPECS = (
@@ -80,6 +83,26 @@ SPECS = (
         Auth(header="X-Api-Key", scheme="", env=("TOGETHER_KEY",)),
         (Model(id="only"),),
         "https://${TOGETHER_REGION}.together.example/v1",
+    ),
+    _spec(
+        "claudia",
+        "Claudia",
+        Auth(header="x-api-key", scheme="", env=("CLAUDIA_API_KEY",)),
+        (Model(id="sonata"),),
+        "https://${CLAUDIA_REGION}.claudia.example/anthropic",
+        protocol="anthropic_messages",
+        endpoints=ANTHROPIC_MESSAGES.endpoints,
+        headers=ANTHROPIC_MESSAGES.headers,
+        query={"beta": "true"},
+    ),
+    _spec(
+        "clerk",
+        'A """clerk\\ {{ 7 * 7 }} \u202e',
+        Auth(header="Authorization", env=("CLERK_KEY", "CLERK_TOKEN")),
+        (Model(id='note"s'),),
+        "http://127.0.0.1:9001",
+        protocol="anthropic_messages",
+        endpoints=ANTHROPIC_MESSAGES.endpoints[:1],
     ),
 )
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import anthropic
 import openai
 import pytest
 from hypothesis import given
@@ -163,6 +164,56 @@ def test_a_header_with_a_scheme_of_its_own() -> None:
     check(source, read_spec(source))
     with executed(source)["Client"]("k") as client:
         assert client._auth_headers({}) == {"X-Auth": "Token k"}
+
+
+def anthropic_version(client: anthropic.Anthropic) -> object:
+    """What the specification says, else what the SDK sends by itself."""
+    return client._custom_headers.get("anthropic-version", anthropic._constants.ANTHROPIC_API_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("file", "sent"),
+    [("claudia.py", {"x-api-key": "k"}), ("clerk.py", {"authorization": "Bearer k"})],
+)
+@pytest.mark.parametrize("copied", [False, True])
+def test_nothing_of_the_callers_own_anthropic_account_is_sent(
+    file: str, sent: dict[str, str], copied: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = {
+        "API_KEY": "sk-own",
+        "AUTH_TOKEN": "own-token",
+        "CUSTOM_HEADERS": "x-own: private\nauthorization: Bearer own",
+    }
+    for name, value in own.items():
+        monkeypatch.setenv(f"ANTHROPIC_{name}", value)
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://own.example")
+    monkeypatch.setenv("CLAUDIA_REGION", "eu")
+    with executed((FOLDER / file).read_text())["Client"]("k") as made:
+        client = made.with_options(timeout=5) if copied else made
+        request = client._build_request(anthropic._models.FinalRequestOptions(method="get", url="/v1/models"))
+    held = {name: value for name, value in request.headers.items() if name in ("authorization", "x-api-key")}
+    assert held == sent
+    assert "own" not in str(request.headers) + str(request.url)
+    assert request.headers["anthropic-version"] == anthropic_version(made)
+
+
+def test_a_client_can_be_copied_with_other_options() -> None:
+    with executed((FOLDER / "acme.py").read_text())["Client"]("k") as client:
+        assert client.with_options(timeout=5).base_url == client.base_url
+
+
+def test_an_anthropic_client_without_a_key_says_which_variable_to_set() -> None:
+    client_class = executed((FOLDER / "clerk.py").read_text())["AsyncClient"]
+    with pytest.raises(anthropic.AnthropicError, match="CLERK_KEY or CLERK_TOKEN"):
+        client_class()
+
+
+def test_an_anthropic_client_that_needs_no_key_sends_none() -> None:
+    spec = ClientSpec.model_validate({**dict(SPECS[3]), "auth": Auth(kind="none"), "base_url": "http://127.0.0.1:9"})
+    source = render_client(spec, RECORDS)
+    check(source, spec)
+    with executed(source)["Client"]() as client:
+        assert client.auth_headers == {}
 
 
 def test_static_headers_and_query_parameters_go_with_every_request() -> None:

@@ -47,6 +47,7 @@ def server() -> Iterator[tuple[str, str]]:
         pytest.skip("modelscan, whose reference provider this would talk to, is not installed here")
     key = ""
     arguments = ["--models-json", json.dumps(MODELS), "--until-stdin-closes"]
+    arguments += ["--protocol", "openai_chat", "--base-path=/v1"]
     arguments += ["--auth-header", AUTH_HEADER, f"--auth-scheme={AUTH_SCHEME}"]
     with subprocess.Popen(
         [sys.executable, "-m", "modelscan.reference", *arguments],

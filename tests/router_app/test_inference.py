@@ -11,8 +11,9 @@ import pytest
 
 from modelscan.settings import Settings
 from modelscan.types import Auth, ClientSpec
+from modelscan.wire.openai_chat import OPENAI_CHAT
 from router_app.gate import Gate
-from router_app.inference import ChatCompletions
+from router_app.inference import Inference
 from router_app.service import Service
 from tests.router_app.peers import Endless, Scripted
 from tests.router_app.routers import (
@@ -196,7 +197,7 @@ def test_an_ambiguous_name_lists_the_choices(settings: Settings) -> None:
 def test_too_large_a_body_is_a_413(settings: Settings, sent: int) -> None:
     async def story() -> None:
         async with routed(settings) as router:
-            app = ChatCompletions(router.service.serving, max_body=1_000)
+            app = Inference(router.service.serving, OPENAI_CHAT, max_body=1_000)
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
                 answer = await http.post("/v1/chat/completions", content=b"x" * sent)
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too-large")
@@ -247,7 +248,7 @@ def test_requests_before_the_first_registry_wait_for_it(settings: Settings) -> N
             registry = router.service.serving.current
             assert registry is not None
             waiting = Service(settings, {}, gate=Gate(), notify=lambda: None)
-            app = ChatCompletions(waiting.serving)
+            app = Inference(waiting.serving, OPENAI_CHAT)
             async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
                 asking = asyncio.create_task(http.post("/v1/chat/completions", json=chat_body("nothing")))
                 await asyncio.sleep(0)
@@ -332,7 +333,7 @@ def test_a_registry_that_does_not_come_is_a_503(settings: Settings) -> None:
     async def story() -> None:
         waiting = Service(settings, {}, gate=Gate(), notify=lambda: None)
         waiting.serving._first_seconds = 0.01
-        app = ChatCompletions(waiting.serving)
+        app = Inference(waiting.serving, OPENAI_CHAT)
         async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
             answer = await http.post("/v1/chat/completions", json=chat_body("nothing"))
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service-unavailable")

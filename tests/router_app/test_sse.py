@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_app.sse import Relay, error_event
+from modelscan.wire import WIRE_PROTOCOLS, WireProtocol
+from modelscan.wire.openai_chat import StreamUsage
+from router_app.sse import Relay
 
 CHUNK = b'data: {"choices":[{"delta":{"content":"a\\n\\nb"}}],"usage":null}'
 LAST = b'data: {"choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":1}}'
@@ -21,7 +23,7 @@ EVENTS = st.lists(st.tuples(st.sampled_from([CHUNK, LAST, USAGE, BROKEN, COMMENT
 
 
 def relayed(stream: bytes, cuts: list[int], *, hide_usage: bool) -> tuple[bytes, Relay]:
-    relay = Relay(hide_usage=hide_usage)
+    relay = Relay(StreamUsage(), hide_usage=hide_usage)
     at = [0, *sorted(cut % (len(stream) + 1) for cut in cuts), len(stream)]
     passed = b"".join(relay.feed(stream[start:end]) for start, end in itertools.pairwise(at))
     return passed + relay.end(), relay
@@ -51,7 +53,9 @@ def test_an_event_without_its_end_is_passed_at_the_end_unless_it_is_usage() -> N
     assert relayed(USAGE, [], hide_usage=True)[0] == b""
 
 
-def test_an_error_is_an_event_of_its_own() -> None:
-    event = error_event({"error": {"message": "line\nline"}})
+@pytest.mark.parametrize("row", WIRE_PROTOCOLS, ids=lambda row: row.name)
+def test_an_error_is_an_event_of_its_own(row: WireProtocol) -> None:
+    event = row.stream_error(row.error_body(502, "line\nline"))
     assert event.endswith(b"\n\n")
-    assert json.loads(event.removeprefix(b"data: ")) == {"error": {"message": "line\nline"}}
+    data = event.splitlines()[-2].removeprefix(b"data: ")
+    assert json.loads(data)["error"]["message"] == "line\nline"

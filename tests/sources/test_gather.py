@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from modelscan.settings import DiscoverySettings
-from modelscan.sources import SOURCES, source_named
+from modelscan.sources import SOURCES, SourceRequest, source_named
 from modelscan.sources import gather as gathering
-from modelscan.sources.gather import Saved, Scrape, gather, scrape
-from modelscan.types import SourceGap, SourceRecord, utc_now
+from modelscan.sources.gather import Saved, Scrape, gather, scrape, with_named_base_url
+from modelscan.types import Identifier, SourceGap, SourceRecord, utc_now
 from tests.sources.asking import Handler, answered, ask_with, fixture, json_routes
 
 BASE = "http://127.0.0.1:9001/v1"
 ACME = "https://api.acme.example/v1"
+MESSAGES = "anthropic_messages"
 MODELS = {"data": [{"id": "anvil"}]}
 
 
@@ -74,6 +75,26 @@ def test_the_builtin_row_wins_over_a_list() -> None:
     itself = gathered(known({f"GET {demo}/models": (200, MODELS)}), "demo", demo_base_url=demo)["provider"].record
     assert itself is not None
     assert itself.url == demo
+
+
+@pytest.mark.parametrize(
+    ("builtin", "listed", "protocol"),
+    [
+        ({"base_url": ACME, "protocol": "anthropic_messages"}, {"npm": "@ai-sdk/openai-compatible"}, MESSAGES),
+        (None, {"api": ACME, "npm": "@ai-sdk/anthropic"}, MESSAGES),
+        (None, {"api": ACME, "npm": "@acme/its-own"}, None),
+        (None, {"api": ACME}, None),
+        (None, {"npm": "@ai-sdk/anthropic"}, None),
+    ],
+)
+def test_the_provider_is_asked_in_the_protocol_that_was_named(builtin: Any, listed: Any, protocol: str | None) -> None:
+    records = [
+        SourceRecord.of(source=source, subject="acme", url="u", payload=payload, trusted=True)
+        for source, payload in (("builtin", builtin), ("models.dev", listed))
+        if payload
+    ]
+    request = SourceRequest(identifier=Identifier.parse("acme"), http=None, settings=DiscoverySettings())  # type: ignore[arg-type]  # asks nothing
+    assert with_named_base_url(request, records).protocol == protocol
 
 
 def test_a_young_record_is_used_again() -> None:

@@ -11,6 +11,8 @@ from modelscan.types import SourceGap, SourceRecord
 from tests.sources.asking import Handler, answered, ask_with, json_routes
 
 BASE = "http://box.example:9001/v1"
+MESSAGES = "anthropic_messages"
+ENDS = ("messages", "messages/count_tokens", "models")
 MODELS = {"object": "list", "data": [{"id": "anvil"}, {"id": "rocket"}]}
 REFUSED = {"error": {"message": "You need a key", "type": "authentication_error"}}
 
@@ -87,6 +89,16 @@ def test_the_key_stands_nowhere_in_the_record_though_the_server_quotes_it() -> N
         assert "sk-very-secret" not in record.model_dump_json()
 
 
+def test_a_provider_of_messages_is_sent_its_key_as_that_protocol_has_it() -> None:
+    calls: list[httpx2.Request] = []
+    base = "https://api.acme.example/anthropic/v1"
+    told = seen(keyed("x-api-key", "sk-1", calls), base, key=SecretStr("sk-1"), operator_named=False, protocol=MESSAGES)
+    assert [one.models for one in told if one.with_key] == [("anvil",)]
+    assert {call.url.path for call in calls} == {f"/anthropic/v1/{end}" for end in ENDS}
+    assert not [call for call in calls if "authorization" in call.headers]
+    assert {call.headers["anthropic-version"] for call in calls} == {"2023-06-01"}
+
+
 @pytest.mark.parametrize("key", ["sk-\n1", "sk-é"])
 def test_a_key_that_no_header_can_carry_is_not_sent(key: str) -> None:
     assert not any(one.with_key for one in seen(keyed("x", "y"), key=SecretStr(key)))
@@ -156,6 +168,10 @@ def test_answers_are_told_apart_by_their_shape(status: int, body: Any, shape: st
 @pytest.mark.parametrize("base_url", [None, "https://${ACCOUNT}.example/v1"])
 def test_there_is_nothing_to_ask_without_a_url_or_with_a_variable_in_it(base_url: str | None) -> None:
     assert ask_with(json_routes({}), PROVIDER.fetch, base_url=base_url) is None
+
+
+def test_there_is_nothing_to_ask_in_a_protocol_that_has_no_template() -> None:
+    assert ask_with(json_routes({}), PROVIDER.fetch, base_url=BASE, protocol="azure_openai") is None
 
 
 def test_endless_names_are_left_out() -> None:

@@ -47,7 +47,7 @@ def listed(provider_id: str = "acme", name: str = "usual", **changes: Any) -> So
 def builtin(provider_id: str) -> SourceRecord:
     """Our own row of a provider."""
     row = ROWS[provider_id]
-    payload: Any = {"base_url": row.base_url, "protocol": "openai_chat"}
+    payload: Any = {"base_url": row.base_url, "protocol": row.protocol, **({"auth": "bearer"} if row.bearer else {})}
     return SourceRecord.of(source="builtin", subject=provider_id, url=row.doc, payload=payload, trusted=True)
 
 

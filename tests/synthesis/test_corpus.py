@@ -80,14 +80,21 @@ def test_every_provider_is_specified_or_refused_with_a_reason(
     outcomes: dict[str, ClientSpec | ModelScanError],
 ) -> None:
     reasons = Counter(one.protocol if isinstance(one, ClientSpec) else one.code for one in outcomes.values())
-    assert reasons == {"openai_chat": 119, "unsupported-protocol": 17, "not-enough-evidence": 8, "host-refused": 3}
+    assert reasons == {
+        "openai_chat": 119,
+        "anthropic_messages": 7,
+        "unsupported-protocol": 10,
+        "not-enough-evidence": 8,
+        "host-refused": 3,
+    }
     assert all(one.hint for one in outcomes.values() if isinstance(one, ModelScanError))
 
 
 def test_other_protocols_are_named_and_not_guessed(outcomes: dict[str, ClientSpec | ModelScanError]) -> None:
     errors = [one for one in outcomes.values() if isinstance(one, ModelScanError)]
     protocols = Counter(error.fields.get("protocol") for error in errors if error.code == "unsupported-protocol")
-    assert protocols["anthropic_messages"] == 7
+    assert protocols["gemini_generate_content"] == 1
+    assert "anthropic_messages" not in protocols
     assert None not in protocols
     packages = {error.fields.get("package") for error in errors if isinstance(error, NotEnoughEvidence)}
     assert "@ai-sdk/openai-compatible" not in packages
@@ -113,6 +120,12 @@ def test_every_provider_has_facts_that_cite_its_records(evidence: dict[str, Evid
 def test_no_model_to_try_is_an_embedding_or_a_guard(specs: list[ClientSpec]) -> None:
     words = ("embed", "rerank", "whisper", "-guard")
     assert [spec.test_model for spec in specs if any(word in spec.test_model.lower() for word in words)] == []
+
+
+def test_no_base_url_of_messages_holds_what_the_sdk_adds(specs: list[ClientSpec]) -> None:
+    bases = [spec.base_url for spec in specs if spec.protocol == "anthropic_messages"]
+    assert not [base for base in bases if base.endswith(("/v1", "/messages", "/"))]
+    assert "https://api.minimax.io/anthropic" in bases
 
 
 @pytest.mark.parametrize("provider", ["cerebras", "mistral", "openai"])

@@ -7,11 +7,12 @@ from modelscan.sources.provider_itself import Observation
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.models import left_out, models_for
 from modelscan.types import SourceRecord
+from modelscan.wire.openai_chat import OPENAI_CHAT
 from tests.synthesis.telling import ACME, BOX, evidence, listed, operator, provider, saw
 
 
 def ids(told: Evidence, base_url: str = ACME) -> list[str]:
-    return [model.id for model in models_for(told, base_url)[0]]
+    return [model.id for model in models_for(told, base_url, OPENAI_CHAT)[0]]
 
 
 def itself(*models: str) -> Observation:
@@ -26,19 +27,19 @@ def test_only_what_chats_in_this_protocol_is_served() -> None:
 
 def test_what_the_provider_lists_itself_goes_before_the_list() -> None:
     told = evidence("acme", listed(), provider(itself("anvil", "anvil-embed", "brand-new"), url=ACME))
-    models, _, record = models_for(told, ACME)
+    models, _, record = models_for(told, ACME, OPENAI_CHAT)
     assert ([model.id for model in models], record.source) == (["anvil"], "provider")
     assert models[0].context_tokens == 128_000
 
 
 def test_a_model_newer_than_the_list_can_be_asked_for() -> None:
     told = evidence("acme/brand-new", listed(), provider(itself("anvil", "brand-new"), url=ACME))
-    assert (ids(told), models_for(told, ACME)[1]) == (["anvil", "brand-new"], "brand-new")
+    assert (ids(told), models_for(told, ACME, OPENAI_CHAT)[1]) == (["anvil", "brand-new"], "brand-new")
 
 
 def test_a_provider_that_lists_nothing_known_leaves_it_to_the_list() -> None:
     told = evidence("acme", listed(), provider(itself("something-else"), url=ACME))
-    assert models_for(told, ACME)[2].source == "models.dev"
+    assert models_for(told, ACME, OPENAI_CHAT)[2].source == "models.dev"
 
 
 def test_a_provider_without_a_list_of_models_is_taken_at_its_own() -> None:
@@ -52,7 +53,7 @@ def test_ids_that_cannot_be_ours_are_left_out(odd: str) -> None:
 
 
 def test_the_model_to_try_is_the_cheapest_that_calls_tools_and_is_not_deprecated() -> None:
-    assert models_for(evidence("acme", listed()), ACME)[1] == "anvil"
+    assert models_for(evidence("acme", listed()), ACME, OPENAI_CHAT)[1] == "anvil"
 
 
 def test_without_such_a_model_the_cheapest_is_tried_and_without_prices_the_first() -> None:
@@ -61,35 +62,39 @@ def test_without_such_a_model_the_cheapest_is_tried_and_without_prices_the_first
         "a": {"id": "a", "cost": {"output": 2}},
         "free": {"id": "free", "cost": {"output": 0}},
     }
-    assert models_for(evidence("acme", listed(models=priced)), ACME)[1] == "b"
-    assert models_for(evidence("acme", listed(models={"z": {"id": "z"}, "y": {"id": "y"}})), ACME)[1] == "y"
+    assert models_for(evidence("acme", listed(models=priced)), ACME, OPENAI_CHAT)[1] == "b"
+    assert (
+        models_for(evidence("acme", listed(models={"z": {"id": "z"}, "y": {"id": "y"}})), ACME, OPENAI_CHAT)[1] == "y"
+    )
 
 
 def test_an_unlisted_model_is_told_with_the_nearest() -> None:
     with pytest.raises(UnknownIdentifier, match="does not list the model 'anvl'") as caught:
-        models_for(evidence("acme/anvl", listed()), ACME)
+        models_for(evidence("acme/anvl", listed()), ACME, OPENAI_CHAT)
     assert caught.value.fields["nearest"][0] == "acme/anvil"
     assert caught.value.hint == "modelscan add acme/anvil"
 
 
 def test_a_model_like_no_other_is_told_with_what_there_is() -> None:
     with pytest.raises(UnknownIdentifier, match="It has anvil, anvil-guard"):
-        models_for(evidence("acme/00000", listed()), ACME)
+        models_for(evidence("acme/00000", listed()), ACME, OPENAI_CHAT)
 
 
 def test_an_own_server_must_list_the_model_that_is_asked_for() -> None:
     with pytest.raises(UnknownIdentifier, match="It has smol"):
-        models_for(evidence("local/other", operator(), provider(saw("GET", 200, "smol"))), BOX)
+        models_for(evidence("local/other", operator(), provider(saw("GET", 200, "smol"))), BOX, OPENAI_CHAT)
 
 
 def test_an_own_server_that_lists_nothing_is_believed_for_the_model_its_operator_names() -> None:
-    models, test_model, record = models_for(evidence("local/smol", operator(), provider(saw("GET", 404))), BOX)
+    models, test_model, record = models_for(
+        evidence("local/smol", operator(), provider(saw("GET", 404))), BOX, OPENAI_CHAT
+    )
     assert ([model.id for model in models], test_model, record.source) == (["smol"], "smol", "operator")
 
 
 def test_an_own_server_that_lists_nothing_needs_a_model_to_be_named() -> None:
     with pytest.raises(NotEnoughEvidence, match="Name one"):
-        models_for(evidence("local", operator(), provider(saw("GET", 404))), BOX)
+        models_for(evidence("local", operator(), provider(saw("GET", 404))), BOX, OPENAI_CHAT)
 
 
 def stack(*served: str, **categories: list[str]) -> SourceRecord:
@@ -102,10 +107,10 @@ def test_of_a_gpustack_server_what_it_calls_language_models_is_served_and_it_is_
     told = evidence(
         "local", operator(), provider(saw("GET", 200, "bge", "smol")), stack("bge", "smol", bge=["embedding"])
     )
-    models, to_try, record = models_for(told, BOX)
+    models, to_try, record = models_for(told, BOX, OPENAI_CHAT)
     assert ([model.id for model in models], to_try, record.source) == (["smol"], "smol", "gpustack")
 
 
 def test_a_gpustack_server_that_shows_nothing_leaves_it_to_its_open_answers() -> None:
     told = evidence("local", operator(), provider(saw("GET", 200, "smol")), stack())
-    assert models_for(told, BOX)[2].source == "provider"
+    assert models_for(told, BOX, OPENAI_CHAT)[2].source == "provider"

@@ -96,3 +96,20 @@ def test_a_running_gpustack_is_recognised_and_cited() -> None:
     assert [model.id for model in proposal.spec.models] == ["smol"]
     cited = {record.id: record for record in told.records}[proposal.spec.evidence["models"]]
     assert (cited.source, cited.url) == ("gpustack", f"{origin}/v2/models")
+
+
+@pytest.mark.parametrize("path", ["", "/v1", "/v1/messages", "/v1/chat/completions"])
+def test_a_server_that_speaks_only_messages_is_found_as_such(path: str) -> None:
+    with serve_in_thread(create_reference(models=("sonata",), protocol="anthropic_messages")) as origin:
+        spec = specified("local", origin + path)
+    assert (spec.protocol, spec.base_url, spec.auth.kind) == ("anthropic_messages", origin, "none")
+    assert [endpoint.operation for endpoint in spec.endpoints] == ["chat", "models", "count_tokens"]
+
+
+@pytest.mark.parametrize(("header", "scheme"), [("x-api-key", ""), ("Authorization", "Bearer")])
+def test_such_a_server_that_wants_a_key_is_too(header: str, scheme: str) -> None:
+    auth = Auth(header=header, scheme=scheme)
+    app = create_reference(models=("sonata",), key="sk-1", auth=auth, protocol="anthropic_messages")
+    with serve_in_thread(app) as origin:
+        spec = specified("local", origin, "sk-1")
+    assert (spec.protocol, spec.auth.header, spec.test_model) == ("anthropic_messages", header, "sonata")

@@ -1,6 +1,9 @@
+from typing import Any
+
 import pytest
 
 from modelscan.errors import HostRefused, NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
+from modelscan.sources.provider_itself import Observation
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import propose
 from modelscan.types import Attempt, Auth, ClientSpec, SourceGap, SourceRecord
@@ -34,18 +37,27 @@ def first(told: Evidence) -> ClientSpec:
     return proposal.spec
 
 
-def loops(told: Evidence, *failures: int | None) -> list[tuple[str, str]]:
-    """(base URL, key header or none) of each loop, where loop n failed with the n-th status."""
+def proposed(told: Evidence, *failures: int | None) -> list[ClientSpec]:
+    """The proposal of each loop, where loop n failed with the n-th status."""
     attempts: list[Attempt] = []
-    tried = []
+    specs = []
     for status in (*failures, None):
         proposal = propose(told, attempts)
         if proposal is None:
             break
-        auth = proposal.spec.auth
-        tried.append((proposal.spec.base_url, auth.header if auth.kind == "header" else "none"))
+        specs.append(proposal.spec)
         attempts.append(attempt(proposal.spec, status, number=len(attempts) + 1))
-    return tried
+    return specs
+
+
+def loops(told: Evidence, *failures: int | None) -> list[tuple[str, str]]:
+    """(base URL, key header or none) of each loop."""
+    auths = [(spec.base_url, spec.auth) for spec in proposed(told, *failures)]
+    return [(base, auth.header if auth.kind == "header" else "none") for base, auth in auths]
+
+
+def protocols_tried(told: Evidence, *failures: int | None) -> list[str]:
+    return [spec.protocol for spec in proposed(told, *failures)]
 
 
 def test_a_listed_provider_is_what_the_list_says() -> None:
@@ -99,7 +111,6 @@ def test_the_demo_needs_no_key_and_is_this_services_own_host() -> None:
 @pytest.mark.parametrize(
     ("package", "protocol"),
     [
-        ("@ai-sdk/anthropic", "anthropic_messages"),
         ("@ai-sdk/google", "gemini_generate_content"),
         ("@ai-sdk/azure", "azure_openai"),
     ],
@@ -200,9 +211,46 @@ def test_after_a_refusal_another_header_is_tried_at_the_same_place() -> None:
     assert loops(told, 401, 403, 401) == [(BOX, "Authorization"), (BOX, "x-api-key"), (BOX, "api-key")]
 
 
-def test_after_any_other_failure_the_neighbouring_path_is_tried() -> None:
+def test_after_any_other_failure_the_neighbouring_path_is_tried_and_then_the_other_protocol() -> None:
     told = evidence("local/smol", operator(), provider(saw("GET", 404), saw("POST", 404)))
-    assert loops(told, 404, 404) == [(BOX, "none"), (BOX.removesuffix("/v1"), "none")]
+    bare = BOX.removesuffix("/v1")
+    assert loops(told, 404, 404) == [(BOX, "none"), (bare, "none"), (bare, "none")]
+    assert protocols_tried(told, 404, 404) == ["openai_chat", "openai_chat", "anthropic_messages"]
+
+
+def spoke(status: int, path: str = "/v1/messages", method: str = "POST", **more: Any) -> Observation:
+    return saw(method, status, base_url=BOX.removesuffix("/v1"), path=path, **more)
+
+
+@pytest.mark.parametrize("chat", [400, 401, 500])
+def test_a_server_that_answers_messages_alone_is_taken_as_such(chat: int) -> None:
+    told = evidence("local", operator(), provider(saw("GET", 200, "sonata"), saw("POST", 404), spoke(chat)))
+    spec = first(told)
+    assert (spec.protocol, spec.base_url) == ("anthropic_messages", BOX.removesuffix("/v1"))
+    assert spec.headers == {"anthropic-version": "2023-06-01"}
+    assert (spec.auth.kind, spec.auth.header) == (("header", "x-api-key") if chat == 401 else ("none", "Authorization"))
+    assert [model.id for model in spec.models] == ["sonata"]
+    assert [endpoint.operation for endpoint in spec.endpoints] == ["chat", "models"]
+
+
+def test_a_server_that_answers_both_is_taken_as_openais_first_and_the_other_after_a_red_loop() -> None:
+    seen = (saw("GET", 200, "sonata"), saw("POST", 400), spoke(400), spoke(400, "/v1/messages/count_tokens"))
+    told = evidence("local", operator(), provider(*seen))
+    assert protocols_tried(told, 500) == ["openai_chat", "anthropic_messages"]
+    assert protocols_tried(told, 401)[-1] == "openai_chat"
+
+
+def test_a_provider_of_the_anthropic_package_has_its_base_url_without_what_the_sdk_adds() -> None:
+    spec = first(evidence("acme", listed(npm="@ai-sdk/anthropic", api="https://api.acme.example/anthropic/v1")))
+    assert (spec.protocol, spec.base_url) == ("anthropic_messages", "https://api.acme.example/anthropic")
+    assert (spec.auth.header, spec.auth.scheme) == ("x-api-key", "")
+    assert [endpoint.operation for endpoint in spec.endpoints] == ["chat"]
+
+
+def test_our_own_row_vouches_for_all_that_anthropic_has() -> None:
+    spec = first(evidence("anthropic", listed(npm="@ai-sdk/anthropic"), builtin("anthropic")))
+    assert [endpoint.operation for endpoint in spec.endpoints] == ["chat", "models", "count_tokens"]
+    assert (spec.auth.header, spec.auth.scheme) == ("Authorization", "Bearer")
 
 
 def test_each_loop_answers_the_failure_before_it() -> None:

@@ -14,6 +14,7 @@ from modelscan.reference import create_reference, serve_in_thread
 from modelscan.types import Auth, ClientSpec, Level, Model, ValidationReport
 from modelscan.validation.runner import validate
 from modelscan.validation.sandbox import Sandbox
+from modelscan.wire import protocol_named
 from modelscan.wire.cases import derive
 from tests.validation.specs import a_spec
 
@@ -213,3 +214,15 @@ def test_a_case_that_the_generated_test_skips_by_itself_keeps_from_no_level(sand
         report = proved(sandbox, spec, key=KEY, test_source=render_test(spec) + skipping)
     assert (report.level, report.why_not_higher) == (Level.LIVE, "")
     assert outcomes(report, Level.LIVE)["unknown_model_is_an_error"] == "skipped"
+
+
+def test_a_client_of_messages_climbs_to_live_too(sandbox: Sandbox) -> None:
+    messages = protocol_named("anthropic_messages")
+    dressed = {"protocol": messages.name, "auth": messages.auth, "endpoints": messages.endpoints}
+    app = create_reference(models=("anvil",), key=KEY.get_secret_value(), protocol=messages.name)
+    with serve_in_thread(app) as origin:
+        spec = a_spec(base_url=origin, headers=messages.headers, **dressed)
+        report = proved(sandbox, spec, key=KEY)
+    assert (report.level, report.why_not_higher) == (Level.LIVE, ""), report.failed
+    assert outcomes(report, Level.CONTRACT) == all_passed(spec)
+    assert "counts_tokens" in outcomes(report, Level.LIVE)

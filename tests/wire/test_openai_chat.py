@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from modelscan.errors import UnsupportedProtocol
 from modelscan.types import Auth, ClientSpec
 from modelscan.wire import WIRE_PROTOCOLS, protocol_named
-from modelscan.wire import openai_chat as module
 from modelscan.wire.cases import derive
 from modelscan.wire.openai_chat import StreamUsage, error_body, usage_of
 from tests.validation.specs import a_spec
@@ -37,16 +36,6 @@ def test_a_stream_that_did_not_end_is_not_done() -> None:
     usage = StreamUsage()
     usage.feed(STREAM[: STREAM.index(b"data: [DONE]")])
     assert not usage.done
-
-
-def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_LONGEST_LINE", 100)
-    usage = StreamUsage()
-    for _ in range(50):
-        usage.feed(b"x" * 60)
-        assert len(usage._rest) <= 160
-    usage.feed(b"\n" + STREAM)
-    assert usage.usage == (3, 4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,51 @@
+"""What a request is changed in on its way to a provider of the same protocol: what its quirks ask for, and usage."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from modelscan.types import ClientSpec
+
+__all__ = ["ADAPTING"]
+
+_SOME_TOKENS = 4096
+"""The limit that a provider gets who insists on one, for a model whose own is unknown."""
+
+
+def _chat_completions(asked: dict[str, Any], spec: ClientSpec, model: str) -> bool:
+    _limit_as_it_likes(asked, spec, model)
+    return asked.get("stream") is True and _ask_for_usage(asked, spec)
+
+
+def _limit_as_it_likes(asked: dict[str, Any], spec: ClientSpec, model: str) -> None:
+    """Name the limit of the answer as the provider's quirks say, and send one where it insists."""
+    quirks = spec.quirks
+    if quirks.max_tokens_field == "max_completion_tokens" and "max_tokens" in asked:
+        asked.setdefault("max_completion_tokens", asked.pop("max_tokens"))
+        asked.pop("max_tokens", None)
+    if quirks.max_tokens_required and not {"max_tokens", "max_completion_tokens"} & asked.keys():
+        known = next((one.output_tokens for one in spec.models if one.id == model), None)
+        asked[quirks.max_tokens_field] = known or _SOME_TOKENS
+
+
+def _ask_for_usage(asked: dict[str, Any], spec: ClientSpec) -> bool:
+    """Have the stream end with its usage; True where the caller did not ask for that, so that it is hidden again.
+
+    A provider that refuses `stream_options` says so by the quirk `stream_usage`: false.
+    """
+    options = asked.get("stream_options")
+    if not isinstance(options, dict | None) or (options or {}).get("include_usage") or not spec.quirks.stream_usage:
+        return False
+    asked["stream_options"] = {**(options or {}), "include_usage": True}
+    return True
+
+
+def _as_it_is(*_: object) -> bool:
+    """Nothing is changed: in Messages a limit is part of each request, and usage of each answer."""
+    return False
+
+
+ADAPTING: Mapping[str, Callable[[dict[str, Any], ClientSpec, str], bool]] = {
+    "openai_chat": _chat_completions,
+    "anthropic_messages": _as_it_is,
+}
+"""Protocol -> what changes the body in place and says whether its stream's usage is to be hidden from the caller."""
