@@ -94,6 +94,13 @@ def test_an_openai_protocol_is_found_below_any_prefix(llmock: str, prefix: str, 
     assert found.report.level is Level.LIVE
 
 
+@pytest.mark.parametrize("path", ["/anthropic", "/anthropic/v1"])
+def test_anthropics_protocol_is_told_from_openais(llmock: str, path: str, sandbox: Sandbox) -> None:
+    found = discovered(llmock + path, sandbox)
+    assert (found.spec.protocol, found.spec.base_url) == ("anthropic_messages", f"{llmock}/anthropic")
+    assert found.report.level is Level.LIVE
+
+
 @pytest.mark.parametrize("prefix", ["/cohere/v2", "/gemini/v1beta", "/nothing"])
 def test_what_cannot_be_found_out_is_said(llmock: str, prefix: str, sandbox: Sandbox) -> None:
     with pytest.raises(DiscoveryFailed, match=r"Not enough evidence|No client"):
