@@ -36,6 +36,8 @@ class Observation(Frozen):
     content_type: str = ""
     shape: Literal["models", "error", "json", "other"]
     models: tuple[str, ...] = ()
+    unread: int = 0
+    """How many rows of a models list have no id that can be read."""
     message: str = ""
 
 
@@ -74,7 +76,7 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
         url=candidates(request.base_url)[0],
         payload={"observations": [one.model_dump(mode="json") for one in seen]},
         trusted=False,
-        note="; ".join(dict.fromkeys(faults)),
+        note="; ".join(dict.fromkeys((*faults, *_unread(seen)))),
     )
 
 
@@ -147,6 +149,7 @@ async def _one(
     except SourceUnavailable as error:
         return error
     shape, models, message = _shape(answer)
+    unread = _listed(answer)[1] if shape == "models" else 0
     return Observation(
         base_url=base,
         method=method,
@@ -155,6 +158,7 @@ async def _one(
         content_type=answer.headers.get("content-type", "")[:_MAX_TEXT],
         shape=shape,
         models=models,
+        unread=unread,
         message=message,
     )
 
@@ -162,17 +166,36 @@ async def _one(
 def _shape(answer: Answer) -> tuple[Literal["models", "error", "json", "other"], tuple[str, ...], str]:
     """(what the body looks like, the ids of a models list, the words of an error)."""
     body = answer.json_body
-    rows = body.get("data") if isinstance(body, dict) else body or None  # Together answers a list without a frame
-    if answer.status == 200 and isinstance(rows, list) and all(_has_id(row) for row in rows):
-        return "models", tuple(row["id"] for row in rows[:_MAX_MODELS] if len(row["id"]) <= _MAX_ID), ""
+    ids, unread = _listed(answer)
+    if ids is not None and (ids or not unread):
+        return "models", ids, ""
     if isinstance(body, dict) and (error := body.get("error") or body.get("detail") or body.get("message")):
         words = error.get("message", "") if isinstance(error, dict) else error
         return "error", (), str(words)[:_MAX_TEXT]
     return ("other", (), "") if body is None else ("json", (), "")
 
 
+def _listed(answer: Answer) -> tuple[tuple[str, ...] | None, int]:
+    """(the ids of a models list, or None where it is none; how many of its rows cannot be read)."""
+    body = answer.json_body
+    rows = body.get("data") if isinstance(body, dict) else body or None  # Together answers a list without a frame
+    if answer.status != 200 or not isinstance(rows, list):
+        return None, 0
+    kept = rows[:_MAX_MODELS]
+    ids = tuple(row["id"] for row in kept if _has_id(row))
+    return ids, len(kept) - len(ids)
+
+
+def _unread(seen: Iterable[Observation]) -> list[str]:
+    return [
+        f"{one.unread} of {one.unread + len(one.models)} models that it lists cannot be read"
+        for one in seen
+        if one.unread
+    ]
+
+
 def _has_id(row: Any) -> bool:
-    return isinstance(row, dict) and isinstance(row.get("id"), str)
+    return isinstance(row, dict) and isinstance(id_ := row.get("id"), str) and len(id_) <= _MAX_ID
 
 
 def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:

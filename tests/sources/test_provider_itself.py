@@ -174,9 +174,10 @@ def test_there_is_nothing_to_ask_in_a_protocol_that_has_no_template() -> None:
     assert ask_with(json_routes({}), PROVIDER.fetch, base_url=BASE, protocol="azure_openai") is None
 
 
-def test_endless_names_are_left_out() -> None:
-    models = {"data": [{"id": "x" * 257}, {"id": "fine"}]}
+def test_rows_that_cannot_be_read_are_left_out_and_counted() -> None:
+    models = {"data": [{"id": "x" * 257}, {"id": "fine"}, {"id": 7}, None]}
     assert {one.models for one in seen(lambda _: answered(200, models)) if one.method == "GET"} == {("fine",)}
+    assert recorded(lambda _: answered(200, models)).note == "3 of 4 models that it lists cannot be read"
 
 
 def test_the_providers_own_words_are_never_trusted_with_a_url() -> None:
