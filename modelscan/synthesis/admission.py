@@ -1,12 +1,12 @@
 """Checks what a language model proposes against the records; only what they say becomes a specification."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import ValidationError
 
 from modelscan.errors import ModelScanError
 from modelscan.sources.models_dev import models_of
+from modelscan.sources.provider_itself import observations_of
 from modelscan.synthesis.claims import auths, name_of
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.models import models_for
@@ -20,11 +20,7 @@ from modelscan.wire.packages import PROTOCOL_OF_PACKAGE
 
 __all__ = ["admit"]
 
-_SPOKEN_OF = {
-    "anthropic_messages": re.compile(r"anthropic|/v1/messages", re.IGNORECASE),
-    "openai_chat": re.compile(r"openai|chat/completions", re.IGNORECASE),
-}
-"""What a record says that speaks of a protocol; an observation of it counts, too."""
+_NOT_HERE = (404, 405)
 _USUAL_AUTH = {("authorization", "Bearer"), ("x-api-key", ""), ("api-key", "")}
 """Ways to carry a key that need no word of a record; where it is sent to does."""
 
@@ -91,12 +87,16 @@ def _wrong_protocol(evidence: Evidence, said: SpecProposal, records: Mapping[str
 
 
 def _speaks_of(record: SourceRecord, protocol: str) -> bool:
-    """Whether it names the protocol, a package that speaks it, or shows a server that does."""
-    pattern = _SPOKEN_OF.get(protocol)
+    """Whether it names the protocol, whose it is, its path or a package that speaks it, or saw it answered."""
+    chats = [endpoint.path for endpoint in protocol_named(protocol).endpoints if endpoint.operation == "chat"]
+    if seen := observations_of(record):
+        # What was asked for stands in these records, too: only that it was there says something.
+        return any(one.path in chats and one.status not in _NOT_HERE for one in seen)
+    marks = (*chats, protocol.partition("_")[0])
     for path, value in leaves(record.payload):
         if value == protocol or (isinstance(value, str) and PROTOCOL_OF_PACKAGE.get(value) == protocol):
             return True
-        if pattern and isinstance(value, str) and (pattern.search(value) or pattern.search(".".join(path))):
+        if isinstance(value, str) and any(mark in text.lower() for mark in marks for text in (value, ".".join(path))):
             return True
     return False
 
@@ -136,7 +136,7 @@ def _texts_of(id_: str, records: Mapping[str, SourceRecord], loops: Mapping[str,
     if record := records.get(id_):
         for path, value in leaves(record.payload):
             yield from (".".join(path), str(value))
-    elif attempt := loops.get(id_):
+    if attempt := loops.get(id_):
         yield from (result.detail for result in attempt.report.failed)
 
 

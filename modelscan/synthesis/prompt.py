@@ -11,7 +11,6 @@ from modelscan.synthesis.plain import lines_of, visible
 from modelscan.synthesis.proposal import Refusal, SpecProposal, schema
 from modelscan.synthesis.redaction import Redact
 from modelscan.types import Attempt, Frozen, SourceRecord, canonical_json, digest_of
-from modelscan.wire import WIRE_PROTOCOLS
 
 __all__ = ["PROMPT_VERSION", "Prompt", "Refused", "fenced", "prompt_for"]
 
@@ -78,7 +77,7 @@ def prompt_for(
         provider=evidence.identifier.provider,
         model=_one_line(evidence.identifier.model or "none in particular"),
         why=_one_line(why),
-        protocols=", ".join(protocol.name for protocol in WIRE_PROTOCOLS),
+        protocols=", ".join(schema()["properties"]["protocol"]["properties"]["value"]["enum"]),
     )
     told = [*map(_attempt, attempts), *_refused(refusals)]
     share = max_chars // (_HISTORY_SHARE * max(1, len(told)))

@@ -27,7 +27,8 @@ _NOT_IN_STRICT_SCHEMAS = {
 
 
 def _names() -> list[str]:
-    return [protocol.name for protocol in WIRE_PROTOCOLS]
+    """Those whose requests are known beforehand; one that is a mapping of its own is not for a model to write."""
+    return [protocol.name for protocol in WIRE_PROTOCOLS if protocol.endpoints]
 
 
 def _known(name: str) -> str:

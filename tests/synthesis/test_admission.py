@@ -59,6 +59,28 @@ def test_one_wrong_citation_refuses_the_whole() -> None:
     ]
 
 
+@pytest.mark.parametrize("status", [404, 405])
+def test_a_path_that_was_asked_for_and_not_there_speaks_for_no_protocol(status: int) -> None:
+    silent = provider(saw("GET", 200, "anvil", base_url=ACME), saw("POST", status, base_url=ACME), url=ACME)
+    told = evidence("acme/anvil", LISTED, silent)
+    assert refused(told, protocol=said("openai_chat", silent.id)) == [
+        f"protocol: record {silent.id} says nothing of openai_chat"
+    ]
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"api_type": "OpenAI-compatible"},
+        {"paths": {"/v1/chat/completions": "post"}},
+        {"npm": "@ai-sdk/openai-compatible"},
+    ],
+)
+def test_a_record_speaks_of_a_protocol_by_name_path_or_package(payload: dict[str, Any]) -> None:
+    words = SourceRecord.of(source="openapi", subject="acme", url=ACME, payload=payload, trusted=False)
+    assert admitted(evidence("acme/anvil", LISTED, words), protocol=said("openai_chat", words.id))
+
+
 def test_every_reason_is_told_at_once() -> None:
     reasons = refused(thin(), base_url=said("https://x.example", "nope"), test_model=said("gpt-9", LISTED.id))
     assert [reason.partition(":")[0] for reason in reasons] == ["base_url", "base_url", "test_model"]
