@@ -60,7 +60,7 @@ async def _by_model(evidence: Evidence, attempts: Sequence[Attempt], agent: Agen
     if found is None:
         return None
     words = words_of(evidence, found.spec, first=not attempts)
-    return Proposal(found.spec, f"{words}; proposed by {found.model}, as {why}")
+    return Proposal(found.spec, f"{words}; proposed by {found.model}, as {why.rstrip('.')}")
 
 
 def _usable(evidence: Evidence) -> bool:

@@ -1,6 +1,7 @@
 """One running service and one upstream of the tests' own for all stories."""
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,10 +12,13 @@ import pytest
 from modelscan.reference.app import create_reference
 from modelscan.reference.server import serve_in_thread
 from tests.e2e.service import Service, running
+from tests.synthesis.proposing import proposal, said
+from tests.synthesis.scripted_llm import ScriptedModel, scripted
 
 KEY = "sk-acme-0123456789abcdefghijklmnop"
 CANARIES = ("sk-canary-openai-4a6c8e0b2d1f", "sk-ant-canary-5b7d9f1c3e2a", "sk-canary-config-6c8e0a2d4f3b")
-"""Keys in the service's environment and in its configuration file; nobody listens where the first two are for."""
+"""Keys in the service's environment and in its configuration file: for a language model that is not there, for one that
+is scripted, for a provider that nobody asks."""
 
 
 def models_dev_row(name: str, api: str) -> dict[str, Any]:
@@ -46,8 +50,9 @@ def upstream() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def models_dev(upstream: str) -> Iterator[str]:
-    """A local models.dev that knows `acme` (the upstream) and `ghost` (nobody answers there)."""
+    """A local models.dev: `acme` is the upstream, `mystery` too but nobody says how; nobody answers at `ghost`."""
     rows = {"acme": models_dev_row("acme", upstream), "ghost": models_dev_row("ghost", "http://127.0.0.1:9/v1")}
+    rows["mystery"] = models_dev_row("mystery", upstream) | {"npm": "mystery-sdk"}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -71,7 +76,26 @@ def models_dev(upstream: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def service(models_dev: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def language_model() -> Iterator[ScriptedModel]:
+    """Proposes for `mystery` what its records say, but first an address that none does; fails for all others."""
+    invented = ["https://evil.example/v1"]
+
+    def answered(question: str) -> dict[str, Any] | int:
+        ids = {source: id_ for id_, source in re.findall(r'record="(\w+)" source="([\w.-]+)"', question)}
+        if "Provider: mystery\n" not in question:
+            return 500
+        (address,) = re.findall(r'^api: "(.*?)"', question, re.MULTILINE)
+        url = invented.pop() if invented else address
+        return proposal(protocol=said("openai_chat", ids["provider"]), base_url=said(url, ids["models.dev"]))
+
+    with scripted(answered) as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def service(
+    models_dev: str, language_model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
     """`modelscan serve`, already asked for demo/echo while Prefect was still starting."""
     env = {
         "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
@@ -79,7 +103,7 @@ def service(models_dev: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "OPENAI_API_KEY": CANARIES[0],
         "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
         "ANTHROPIC_API_KEY": CANARIES[1],
-        "ANTHROPIC_BASE_URL": "http://127.0.0.1:9",
+        "ANTHROPIC_BASE_URL": language_model.url,
     }
     home = tmp_path_factory.mktemp("home")
     (home / "config.yaml").write_text(f"api_keys:\n  canary: [{CANARIES[2]}]\n")

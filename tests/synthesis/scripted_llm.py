@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,9 +17,10 @@ __all__ = ["FORMS", "ScriptedModel", "scripted"]
 
 FORMS = ("json_schema", "tool", "text")
 """How OpenAI's API is asked for JSON; a server may understand some of them only."""
-Turn = dict[str, Any] | str | int
-"""A proposal; or a fault: a status, or one of `garbage`, `refusal`, `truncated`, `huge`, `hold`, `trickle`, `no_tool`,
-`page`, `packed`, `redirect`, `odd`, `mute` (a proposal without its usage is `{"mute": proposal}`)."""
+Fixed = dict[str, Any] | str | int
+Turn = Fixed | Callable[[str], Fixed]
+"""A proposal, or a function of the question's text; or a fault: a status, or one of `garbage`, `refusal`, `truncated`,
+`huge`, `hold`, `no_tool`, `page`, `packed`, `redirect`, `odd`. `{"mute": proposal}` does not tell its usage."""
 
 
 class ScriptedModel:
@@ -79,10 +80,13 @@ class ScriptedModel:
         choice = {"index": 0, "message": message, "finish_reason": "length" if turn == "truncated" else "stop"}
         return JSONResponse({"id": "c", "object": "chat.completion", "choices": [choice], "usage": usage})
 
-    async def _turn(self, request: Request) -> Turn | Response:
+    async def _turn(self, request: Request) -> Fixed | Response:
         """The next turn; a fault that is the same in both APIs is answered here."""
-        self._remember(request, json.loads(await request.body()))
+        body = json.loads(await request.body())
+        self._remember(request, body)
         turn = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        if callable(turn):
+            turn = turn(body["messages"][-1]["content"])
         if isinstance(turn, int):
             return JSONResponse({"error": {"message": f"{request.headers} was wrong", "type": "x"}}, turn)
         if turn == "hold":

@@ -63,7 +63,7 @@ def test_thin_evidence_is_what_a_model_is_asked_for() -> None:
     assert found.words.startswith(f"OpenAI chat completions at {ACME}, key in Authorization, models: 1")
     assert found.words.endswith(
         "; proposed by claude, as rules do not suffice: "
-        "Not enough evidence for acme: models.dev names its package acme-ai-sdk, which tells no protocol."
+        "Not enough evidence for acme: models.dev names its package acme-ai-sdk, which tells no protocol"
     )
     assert how(made) == "by claude (1 call, 1100 tokens, $0.0045)"
 
