@@ -113,7 +113,7 @@ def _wrong_auth(
     if way not in _USUAL_AUTH and not any(way[0] in text.lower() for text in cited):
         yield Refusal(field="auth", reason=f"what is cited does not name the header {said.value.header}")
     usual = auths(evidence, OPENAI_CHAT)[0][0].env
-    trusted = {str(value) for one in evidence.records if one.trusted for _, value in leaves(one.payload)}
+    trusted = {value for one in evidence.records if one.trusted for path, value in leaves(one.payload) if "env" in path}
     for variable in said.value.env:
         # A variable's content is sent as the key: a stranger's word must not choose which.
         if variable not in trusted and variable not in usual:

@@ -81,6 +81,15 @@ def test_a_record_speaks_of_a_protocol_by_name_path_or_package(payload: dict[str
     assert admitted(evidence("acme/anvil", LISTED, words), protocol=said("openai_chat", words.id))
 
 
+def test_another_protocol_is_spoken_in_its_own_way() -> None:
+    seen = saw("POST", 401, base_url=ACME.removesuffix("/v1"), path="/v1/messages")
+    messages = provider(seen, url=ACME)
+    spec = admitted(evidence("acme/anvil", LISTED, messages), protocol=said("anthropic_messages", messages.id))
+    assert (spec.protocol, spec.base_url) == ("anthropic_messages", ACME.removesuffix("/v1"))
+    assert spec.auth.header.lower() == "x-api-key"
+    assert spec.headers["anthropic-version"]
+
+
 def test_every_reason_is_told_at_once() -> None:
     reasons = refused(thin(), base_url=said("https://x.example", "nope"), test_model=said("gpt-9", LISTED.id))
     assert [reason.partition(":")[0] for reason in reasons] == ["base_url", "base_url", "test_model"]
@@ -174,6 +183,10 @@ def test_a_stranger_does_not_choose_which_variable_is_sent_as_the_key() -> None:
         "auth: no trusted record names the variable AWS_SECRET_ACCESS_KEY"
     ]
     assert admitted(told, auth=said(way | {"env": ["ACME_KEY"]}, WORDS.id)).auth.env == ("ACME_KEY",)
+    named = listed(npm="acme-ai-sdk", api=ACME, doc="AWS_SECRET_ACCESS_KEY")
+    assert refused(evidence("acme/anvil", named, SEEN), auth=said(way, SEEN.id), base_url=said(ACME, named.id)) == [
+        "auth: no trusted record names the variable AWS_SECRET_ACCESS_KEY"
+    ]
 
 
 def test_what_the_operator_rejected_is_no_evidence_for_a_model_either() -> None:
