@@ -9,6 +9,7 @@ from modelscan.sources.gather import first_wave, second_wave, with_named_base_ur
 from modelscan.sources.source import SourceRequest
 from modelscan.synthesis.evidence import Evidence
 from modelscan.validation.repair import repair
+from tasks.approving import Proved, approved, held, hold
 from tasks.generating import generate
 from tasks.language_models import agent_of
 from tasks.publishing import publish, reload
@@ -34,29 +35,40 @@ async def discover_provider(
         deep: Ask every source, and more of each; without it only what is quick and likely to know.
     """
     async with opened(identifier, base_url, refresh, deep) as run:
-        evidence, request = await _gather(run)
-        remembering = asyncio.create_task(remember(run, evidence))
-        try:
-            proved = await repair(
-                partial(synthesise, run, evidence, await agent_of(run)),
-                partial(generate, run, evidence),
-                partial(validate, run, request),
-                on_attempt=run.telling.attempt,
-            )
-        finally:
-            await remembering
-        version = await publish(run, proved)
+        candidate = await held(run)
+        if candidate is None:
+            proved = await _proved(run)
+            candidate = await hold(run, proved)
+        if candidate:
+            proved = await approved(run, candidate)
+        version = await publish(run, proved.repaired)
         generation = await reload(run, version)
-        level = proved.report.level
+        level = proved.repaired.report.level
         ended = await run.succeeded(
-            evidence.gaps,
+            proved.evidence.gaps,
             level=level,
-            why_not_higher=proved.report.why_not_higher,
+            why_not_higher=proved.repaired.report.why_not_higher,
             version=version.version,
             generation=generation,
         )
-    await report(ended, proved, evidence)
+    await report(ended, *proved)
     return f"{identifier}: {level}"
+
+
+async def _proved(run: Run) -> Proved:
+    """Ask the sources, and loop until a client of what they say is proved."""
+    evidence, request = await _gather(run)
+    remembering = asyncio.create_task(remember(run, evidence))
+    try:
+        repaired = await repair(
+            partial(synthesise, run, evidence, await agent_of(run)),
+            partial(generate, run, evidence),
+            partial(validate, run, request),
+            on_attempt=run.telling.attempt,
+        )
+    finally:
+        await remembering
+    return Proved(repaired, evidence)
 
 
 async def _gather(run: Run) -> tuple[Evidence, SourceRequest]:

@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import PrefectException
+from prefect.exceptions import Pause, PrefectException
 from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
@@ -111,6 +111,8 @@ async def _execute(run: FlowRun, running: dict[UUID, asyncio.Task[None]]) -> Non
     try:
         async with asyncio.timeout(seconds):
             await run_flow_async(discover_provider, flow_run=run, parameters=run.parameters, return_type="state")
+    except Pause:
+        _log.info("%s waits for approval", run.name)
     except TimeoutError:
         _log.warning("%s took more than %g s", run.name, seconds)
     except Exception:  # noqa: BLE001 - the edge of one run: the others go on

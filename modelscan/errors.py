@@ -21,9 +21,11 @@ ModelScanError
 │   ├── UnsupportedProtocol      they do, and it is a protocol that has no template
 │   ├── ValidationFailed         every loop was red (`failed` lists the cases)
 │   ├── DiscoveryInterrupted     the run ended without a result (killed, crashed)
+│   ├── CandidateRefused         the operator refused it, or a newer one took its place
 │   └── GenerationRefused        the gate or the publisher refused the file
 ├── SourceUnavailable            one source could not be asked (a gap, never fatal to a run)
 ├── HostRefused                  an address that nobody trusted named, or a private one
+├── NotWaiting                   the discovery does not wait for approval
 ├── KeyLimitReached              a provider holds 100 keys at most
 ├── NoUsableKey                  the provider needs a key and none can be used
 ├── UpstreamFailed               the provider could not be reached or broke off
@@ -34,6 +36,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AmbiguousModel",
+    "CandidateRefused",
     "CatalogBusy",
     "CatalogError",
     "DecisionNotFound",
@@ -51,6 +54,7 @@ __all__ = [
     "NoUsableKey",
     "NotEnoughEvidence",
     "NotFound",
+    "NotWaiting",
     "ProviderNotFound",
     "ServiceUnavailable",
     "SourceUnavailable",
@@ -160,6 +164,10 @@ class DiscoveryInterrupted(DiscoveryFailed):
     code = "discovery-interrupted"
 
 
+class CandidateRefused(DiscoveryFailed):
+    code = "candidate-refused"
+
+
 class GenerationRefused(DiscoveryFailed):
     code = "generation-refused"
 
@@ -170,6 +178,10 @@ class SourceUnavailable(ModelScanError):
 
 class HostRefused(ModelScanError):
     code = "host-refused"
+
+
+class NotWaiting(ModelScanError):
+    code = "not-waiting"
 
 
 class KeyLimitReached(ModelScanError):

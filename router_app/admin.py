@@ -12,7 +12,7 @@ from modelscan.catalog import keys, providers, usage, versions
 from modelscan.clients.loader import published_bytes
 from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
-from router_app.bodies import AddKey, AddProvider, Discover, Generate, read_body, wait_seconds
+from router_app.bodies import AddKey, AddProvider, Discover, Generate, Judge, read_body, wait_seconds
 from router_app.dossiers import Dossiers
 from router_app.service import Service
 
@@ -39,6 +39,8 @@ class Admin:
             ("POST", "/discover", self.discover),
             ("GET", "/discoveries", self.list_discoveries),
             ("GET", "/discoveries/{id}", self.show_discovery),
+            ("POST", "/discoveries/{id}/approve", self.approve),
+            ("POST", "/discoveries/{id}/refuse", self.refuse),
             ("GET", "/sdks", self.list_sdks),
             ("GET", "/sdks/{provider}", self.download_sdk),
             ("POST", "/sdks/generate", self.generate),
@@ -92,6 +94,12 @@ class Admin:
         found = await self._service.discoveries.follow(request.path_params["id"], seconds, self._service.gate.closed)
         return JSONResponse(found.model_dump(mode="json"))
 
+    async def approve(self, request: Request) -> Response:
+        return await self._judge(request, approved=True)
+
+    async def refuse(self, request: Request) -> Response:
+        return await self._judge(request, approved=False)
+
     async def add_provider(self, request: Request) -> Response:
         asked = await read_body(request, AddProvider)
         return await self._discover(request, asked, asked.api_key)
@@ -123,6 +131,15 @@ class Admin:
         self._service.restart()
         return JSONResponse({"status": "restarting"}, 202, {"retry-after": "1"})
 
+    async def _judge(self, request: Request, *, approved: bool) -> Response:
+        """The discovery as it is after the verdict; with `?wait=` once what was approved is published."""
+        wait = wait_seconds(request)
+        asked = await read_body(request, Judge) if _has_body(request) else Judge()
+        judged = await self._service.discoveries.judge(
+            request.path_params["id"], approved=approved, reason=asked.reason
+        )
+        return await self._outcome(judged, wait) if approved else JSONResponse(judged.model_dump(mode="json"))
+
     async def _discover(self, request: Request, asked: Discover, key: SecretStr | None = None) -> Response:
         wait = wait_seconds(request)
         identifier = Identifier.parse(asked.identifier)
@@ -140,6 +157,10 @@ class Admin:
             raise error_from_code(error.code, error.message, error.hint, fields)
         headers = {"location": f"/api/discoveries/{discovery.id}"}
         return JSONResponse(discovery.model_dump(mode="json"), 200 if discovery.ended else 202, headers)
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def _rows(rows: Iterable[BaseModel]) -> Response:

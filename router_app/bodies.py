@@ -19,7 +19,7 @@ from modelscan.errors import InvalidInput
 from modelscan.types import DecisionKind, ProviderId
 from router_app.problems import TooLarge, invalid_body
 
-__all__ = ["AddKey", "AddProvider", "Decide", "Discover", "Generate", "read_body", "wait_seconds"]
+__all__ = ["AddKey", "AddProvider", "Decide", "Discover", "Generate", "Judge", "read_body", "wait_seconds"]
 
 _MAX_BODY = 64 * 1024
 _MAX_WAIT = 600.0
@@ -83,6 +83,12 @@ class Decide(_Body):
     @property
     def given(self) -> str:
         return self.source or ("" if self.value is None else str(self.value))
+
+
+class Judge(_Body):
+    """`/api/discoveries/{id}/approve` and `/refuse`"""
+
+    reason: str = Field(default="", max_length=1000)
 
 
 class Generate(_Body):

@@ -4,9 +4,10 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from modelscan.catalog import discoveries, versions
+from modelscan.catalog import approvals, discoveries, versions
 from modelscan.catalog.database import Database
 from modelscan.errors import ProviderNotFound
 from modelscan.types import Discovery, Identifier, utc_now
@@ -67,7 +68,7 @@ class Discoveries:
     async def follow(self, discovery_id: str, seconds: float, closed: asyncio.Event) -> Discovery:
         """The discovery when it has ended; as it stands after `seconds`, or when the service closes."""
         deadline = time.monotonic() + seconds
-        while not (found := await self.get(discovery_id)).ended and time.monotonic() < deadline:
+        while not (found := await self.get(discovery_id)).at_rest and time.monotonic() < deadline:
             try:
                 async with asyncio.timeout(_POLL_SECONDS):
                     await closed.wait()
@@ -75,6 +76,13 @@ class Discoveries:
                 continue
             break
         return found
+
+    async def judge(self, discovery_id: str, *, approved: bool, reason: str = "") -> Discovery:
+        """Approve or refuse what waits; raises DiscoveryNotFound, NotWaiting."""
+        judge = partial(approvals.judge, self._database, discovery_id, approved=approved, reason=reason)
+        judged = await asyncio.to_thread(judge)
+        self._notify()
+        return judged
 
     async def recent(self) -> tuple[Discovery, ...]:
         """The newest ones."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from modelscan.catalog import discoveries
+from modelscan.catalog import approvals, discoveries
 from modelscan.catalog.database import Database
 from modelscan.errors import CatalogError
 from modelscan.types import Discovery, DiscoveryError, DiscoveryState, utc_now
@@ -22,6 +22,7 @@ DEPLOYMENT = "discover-provider/discover-provider"
 _POLL_SECONDS = 0.5
 _WATCH_SECONDS = 5.0
 _ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
+_GOES_ON = ("PENDING", "RUNNING", "SCHEDULED", "PAUSED")
 _NOT_OUR_FAULT = frozenset({401, 403, 404, 408, 429, *range(500, 600)})
 """Answers to a submission that another try may change; any other says that this one is wrong."""
 _log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ class Dispatcher:
     async def _submit_all(self) -> bool:
         """Whether all that was queued has a run by now."""
         try:
+            for judged in await asyncio.to_thread(approvals.untold, self._database):
+                await self._resume(judged)
             for discovery in await self._unfinished():
                 if discovery.flow_run_id is None:
                     await self._submit(discovery)
@@ -88,7 +91,8 @@ class Dispatcher:
                 "deep": discovery.deep,
             },
             "tags": [f"discovery:{discovery.id}"],
-            "idempotency_key": discovery.id,
+            # What was approved after its run was gone needs another run than the one that was asked for first.
+            "idempotency_key": f"{discovery.id}-approved" if discovery.verdict else discovery.id,
         }
         try:
             run = await self._call("POST", f"/deployments/{deployment}/create_flow_run", json=body)
@@ -100,6 +104,24 @@ class Dispatcher:
         await asyncio.to_thread(discoveries.update, self._database, discovery.id, flow_run_id=run["id"])
         self._wake()
 
+    async def _resume(self, judged: Discovery) -> None:
+        """Tell the suspended run of the verdict; where it is gone, another one publishes what was approved."""
+        verdict, run = judged.verdict, judged.flow_run_id
+        assert verdict is not None
+        said = {"run_input": {"approve": verdict.approved, "reason": verdict.reason}}
+        try:
+            answer = await self._call("POST", f"/flow_runs/{run}/resume", json=said)
+            resumed = answer["status"] == "ACCEPT"
+            state = "" if resumed else (await self._call("GET", f"/flow_runs/{run}"))["state_type"]
+        except httpx2.HTTPStatusError as error:
+            if error.response.status_code != HTTPStatus.NOT_FOUND:
+                raise
+            resumed, state = False, "GONE"
+        if state in _GOES_ON:
+            return  # It was not suspended yet: the next look will find it so, or ended.
+        await asyncio.to_thread(approvals.told, self._database, judged.id, again=not resumed)
+        self._wake()
+
     async def _find_deployment(self) -> str:
         self._deployment_id = str((await self._call("GET", f"/deployments/name/{self._deployment}"))["id"])
         return self._deployment_id
@@ -107,7 +129,12 @@ class Dispatcher:
     async def _watch(self) -> None:
         """A run that crashed, was cancelled or was deleted cannot tell the catalogue itself."""
         try:
+            untold = {judged.id for judged in await asyncio.to_thread(approvals.untold, self._database)}
+            if untold:
+                self._news.set()
             for discovery in await self._unfinished():
+                if discovery.id in untold:  # Its run may be gone: another one publishes it then.
+                    continue
                 if discovery.flow_run_id is None:
                     self._news.set()
                 elif ended := await self._ended_badly(discovery.flow_run_id):

@@ -46,6 +46,7 @@ STATUSES: Mapping[type[ModelScanError], HTTPStatus] = {
     errors.DiscoveryInterrupted: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.SourceUnavailable: HTTPStatus.BAD_GATEWAY,
     errors.HostRefused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.NotWaiting: HTTPStatus.CONFLICT,
     errors.KeyLimitReached: HTTPStatus.CONFLICT,
     errors.NoUsableKey: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.UpstreamFailed: HTTPStatus.BAD_GATEWAY,

@@ -18,7 +18,7 @@ from modelscan.types import SdkVersion
 from modelscan.validation.repair import Repaired
 from tasks.run import Run
 
-__all__ = ["publish", "reload"]
+__all__ = ["publish", "reload", "served"]
 
 _SECONDS = 30.0
 _RESTART_SECONDS = 30.0
@@ -32,7 +32,7 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
     A specification that says what the served one says leaves its files alone: regenerating gives no difference.
     """
     with run.step("publish") as step:
-        before = await run.catalogue(_served, run, proved.spec.provider)
+        before = await run.catalogue(served, run, proved.spec.provider)
         same = before if before and before.version.digest == proved.spec.digest else None
         if same:
             path, sha256 = same.version.path, same.version.sha256
@@ -52,7 +52,7 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
         return version
 
 
-def _served(database: Database, run: Run, provider: str) -> Served | None:
+def served(database: Database, run: Run, provider: str) -> Served | None:
     """The active version, where its file is as it was published."""
     for version in versions.active(database):
         if version.provider == provider:

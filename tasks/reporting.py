@@ -12,7 +12,7 @@ from modelscan.types import AgentCall, Attempt, ClientSpec, Discovery
 from modelscan.validation.repair import Repaired
 from modelscan.visible import visible
 
-__all__ = ["markdown", "report"]
+__all__ = ["markdown", "report", "table"]
 
 _MOST_CONFLICTS = 50
 
@@ -35,21 +35,21 @@ def markdown(discovery: Discovery, proved: Repaired, evidence: Evidence) -> str:
         f"Level **{proved.report.level}**. {_cell(proved.report.why_not_higher)}".rstrip(),
         f"Version {discovery.version}; router generation {discovery.generation or 'none running'}.",
         "## What is known, and who says so",
-        _table(("field", "value", "source", "url", "when"), _fields(spec, evidence)),
+        table(("field", "value", "source", "url", "when"), _fields(spec, evidence)),
         "## Conflicts",
         _conflicts(evidence),
         "## Gaps",
-        _table(("source", "kind", "reason"), ((gap.source, gap.kind, gap.reason) for gap in evidence.gaps)) or "None.",
+        table(("source", "kind", "reason"), ((gap.source, gap.kind, gap.reason) for gap in evidence.gaps)) or "None.",
         "## Loops",
-        _table(
+        table(
             ("loop", "proposal", "changed", "level", "failed"),
             ((one.number, one.proposal, _changed(one), one.report.level, _failed(one)) for one in proved.attempts),
         ),
         "## Language model",
         f"The specification came about {_cell(discovery.synthesis or 'by rules')}.",
-        _table(("call", "model", "prompt", "outcome", "tokens", "cost", "s", "detail"), map(_asked, discovery.calls)),
+        table(("call", "model", "prompt", "outcome", "tokens", "cost", "s", "detail"), map(_asked, discovery.calls)),
         "## Validation",
-        _table(
+        table(
             ("level", "case", "outcome", "s", "detail"),
             (
                 (result.level, result.case, result.outcome, f"{result.seconds:.2f}", result.detail)
@@ -107,10 +107,11 @@ def _conflicts(evidence: Evidence) -> str:
     ]
     more = f"\n\n{len(rows) - _MOST_CONFLICTS} more: `modelscan conflicts`." if len(rows) > _MOST_CONFLICTS else ""
     head = ("subject", "field", "value", "source", "others say", "state")
-    return (_table(head, rows[:_MOST_CONFLICTS]) or "None.") + more
+    return (table(head, rows[:_MOST_CONFLICTS]) or "None.") + more
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A Markdown table; nothing where there is no row."""
     lines = [f"| {' | '.join(_cell(value) for value in row)} |" for row in rows]
     if not lines:
         return ""

@@ -11,6 +11,7 @@ from typing import Any, Literal, ParamSpec, TypeVar
 
 import httpx2
 from prefect import runtime
+from prefect.exceptions import Pause
 
 from modelscan.catalog import decisions, discoveries
 from modelscan.errors import ModelScanError
@@ -127,7 +128,7 @@ async def opened(identifier: str, base_url: str | None, refresh: bool, deep: boo
     """Find the row that asked for this run (by the tag of its flow run), or make one; record how the run fails."""
     bench = await asyncio.to_thread(the_bench)
     discovery = await asyncio.to_thread(_row, bench, identifier, base_url, refresh, deep)
-    telling = Telling(bench.database, discovery)
+    telling = Telling(bench.database, discovery, _count=len(discovery.steps))
     try:
         parsed = Identifier.parse(identifier)
         decided = await asyncio.to_thread(decisions.list_decisions, bench.database, parsed.provider)
@@ -138,8 +139,13 @@ async def opened(identifier: str, base_url: str | None, refresh: bool, deep: boo
             asking = asyncio.Semaphore(bench.settings.discovery.parallel_batch)
             until = time.monotonic() + bench.settings.discovery.run_seconds
             yield Run(bench, discovery, telling, parsed, http, asking, until, decided)
+    except Pause:  # It waits for approval, and is executed again after that.
+        await telling.written()
+        raise
     except BaseException as error:
-        telling.change(state=DiscoveryState.FAILED, error=_told(discovery, error), ended_at=utc_now())
+        now = await asyncio.to_thread(discoveries.get, bench.database, discovery.id)
+        if now.state is not DiscoveryState.WAITING:  # What is held waits on, whatever became of its run.
+            telling.change(state=DiscoveryState.FAILED, error=_told(discovery, error), ended_at=utc_now())
         await telling.written()
         raise
 
@@ -147,8 +153,15 @@ async def opened(identifier: str, base_url: str | None, refresh: bool, deep: boo
 def _row(bench: Bench, identifier: str, base_url: str | None, refresh: bool, deep: bool) -> Discovery:
     changes = {"state": DiscoveryState.RUNNING, "flow_run_id": runtime.flow_run.id}
     asked = next((tag.partition(":")[2] for tag in runtime.flow_run.tags or () if tag.startswith("discovery:")), None)
-    if asked:
-        return discoveries.update(bench.database, asked, **changes)
+    before = (
+        discoveries.get(bench.database, asked)
+        if asked
+        else discoveries.of_flow_run(bench.database, str(runtime.flow_run.id))
+    )
+    if before and before.digest:  # It was suspended, or another run did so: its state is the approval's to change.
+        return discoveries.update(bench.database, before.id, flow_run_id=changes["flow_run_id"])
+    if before:
+        return discoveries.update(bench.database, before.id, **changes)
     made = Discovery(
         id=uuid.uuid4().hex,
         identifier=identifier,

@@ -9,7 +9,7 @@ from modelscan.catalog.rows import json_text, rows, storable
 from modelscan.errors import DiscoveryNotFound
 from modelscan.types import Discovery, DiscoveryStep
 
-__all__ = ["create", "get", "recent", "unfinished", "update"]
+__all__ = ["changed", "create", "found", "get", "of_flow_run", "recent", "selected", "unfinished", "update"]
 
 
 def create(database: Database, discovery: Discovery) -> None:
@@ -24,7 +24,13 @@ def create(database: Database, discovery: Discovery) -> None:
 def get(database: Database, discovery_id: str) -> Discovery:
     """One run with its steps; raises DiscoveryNotFound."""
     with database.read() as connection:
-        return _get(connection, discovery_id)
+        return found(connection, discovery_id)
+
+
+def of_flow_run(database: Database, flow_run_id: str) -> Discovery | None:
+    """The run that this run of Prefect's belongs to, if there is one already."""
+    with database.read() as connection:
+        return next(iter(selected(connection, "document->>'$.flow_run_id' = ?", [flow_run_id])), None)
 
 
 def recent(database: Database, limit: int = 50) -> tuple[Discovery, ...]:
@@ -36,9 +42,21 @@ def recent(database: Database, limit: int = 50) -> tuple[Discovery, ...]:
 
 def unfinished(database: Database) -> tuple[Discovery, ...]:
     """The runs that are queued or running, oldest first."""
-    sql = "SELECT id, document FROM discovery_logs WHERE state IN ('queued', 'running') ORDER BY created_at, id"
     with database.read() as connection:
-        return _told(connection, sql, [])
+        return selected(connection, "state IN ('queued', 'running')")
+
+
+def selected(connection: Connection, where: str, parameters: Sequence[object] = ()) -> tuple[Discovery, ...]:
+    """The runs for which the condition holds, oldest first, within a transaction."""
+    sql = f"SELECT id, document FROM discovery_logs WHERE {where} ORDER BY created_at, id"  # noqa: S608 - our own conditions
+    return _told(connection, sql, list(parameters))
+
+
+def changed(connection: Connection, discovery_id: str, **changes: Any) -> Discovery:
+    """Change fields of a run within a transaction. Raises DiscoveryNotFound, ValueError for a bad value."""
+    run = Discovery.model_validate({**dict(found(connection, discovery_id)), **changes})
+    _store(connection, run)
+    return run
 
 
 def update(database: Database, discovery_id: str, steps: Sequence[DiscoveryStep] = (), **changes: Any) -> Discovery:
@@ -47,9 +65,9 @@ def update(database: Database, discovery_id: str, steps: Sequence[DiscoveryStep]
     Raises DiscoveryNotFound, ValueError for a bad value.
     """
     with database.write() as connection:
-        run = _get(connection, discovery_id)
+        found(connection, discovery_id)
         if changes:
-            _store(connection, Discovery.model_validate({**dict(run), **changes}))
+            changed(connection, discovery_id, **changes)
         for step in steps:
             connection.execute(
                 "INSERT OR REPLACE INTO discovery_steps VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -63,24 +81,25 @@ def update(database: Database, discovery_id: str, steps: Sequence[DiscoveryStep]
                     step.ended_at,
                 ],
             )
-        return _get(connection, discovery_id)
+        return found(connection, discovery_id)
 
 
-def _get(connection: Connection, discovery_id: str) -> Discovery:
-    found = _told(connection, "SELECT id, document FROM discovery_logs WHERE id = ?", [storable(discovery_id)])
-    if not found:
+def found(connection: Connection, discovery_id: str) -> Discovery:
+    """One run within a transaction; raises DiscoveryNotFound."""
+    runs = _told(connection, "SELECT id, document FROM discovery_logs WHERE id = ?", [storable(discovery_id)])
+    if not runs:
         raise DiscoveryNotFound(
             f"There is no discovery {discovery_id!r}.", hint="GET /api/discoveries lists them.", discovery=discovery_id
         )
-    return found[0]
+    return runs[0]
 
 
 def _told(connection: Connection, sql: str, parameters: list[object]) -> tuple[Discovery, ...]:
     """The runs that `sql` finds, in its order, each with its steps."""
     documents = connection.execute(sql, parameters).fetchall()
     steps: dict[str, list[DiscoveryStep]] = defaultdict(list)
-    found = "SELECT * FROM discovery_steps WHERE list_contains(?, discovery) ORDER BY discovery, seq"
-    for row in rows(connection, found, [[run_id for run_id, _ in documents]]):
+    sql = "SELECT * FROM discovery_steps WHERE list_contains(?, discovery) ORDER BY discovery, seq"
+    for row in rows(connection, sql, [[run_id for run_id, _ in documents]]):
         steps[row.pop("discovery")].append(DiscoveryStep.model_validate(row))
     return tuple(
         Discovery.model_validate_json(document).model_copy(update={"steps": tuple(steps[run_id])})

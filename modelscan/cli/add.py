@@ -52,6 +52,10 @@ def add(
         ended = follow(service, queued, progress.show)
     if session.as_json:
         print_json(ended.model_dump(mode="json"))
+    elif not ended.ended:
+        click.echo(f"{asked} was proved to level {ended.level} and waits for approval; nothing is published yet.")
+        click.echo(f"See what would change: modelscan approvals show {ended.id}")
+        click.echo(f"Approve it: modelscan approvals approve {ended.id}")
     elif ended.error is None:
         _conclude(service, ended, asked)
     if ended.error:
@@ -64,7 +68,7 @@ def add(
 def follow(service: Service, discovery: Discovery, show: Callable[[Discovery], None]) -> Discovery:
     """Poll until the discovery has ended, showing each state; raises ServiceUnavailable if the service stays away."""
     gone_since: float | None = None
-    while not discovery.ended:
+    while not discovery.at_rest:
         show(discovery)
         time.sleep(POLL_SECONDS)
         try:

@@ -16,6 +16,7 @@ __all__ = ["Progress"]
 _WAITING = {
     DiscoveryState.QUEUED: "queued (the first one waits until Prefect has started, which may take a minute)",
     DiscoveryState.RUNNING: "running",
+    DiscoveryState.WAITING: "waits for approval",
     DiscoveryState.SUCCEEDED: "done",
     DiscoveryState.FAILED: "failed",
 }

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -59,6 +60,8 @@ class DiscoverySettings(_Section):
     """Of one question; what the records say beyond is cut."""
     max_cost_usd: Decimal = Field(default=Decimal("0.50"), ge=0)
     """What the language models of one discovery may cost; 0: none is asked."""
+    activation: Literal["automatic", "approve"] = "automatic"
+    """Whether what was proved is published at once, or waits for the operator's word."""
     parallel_batch: int = Field(default=5, ge=1, le=64)
     """How many sources are asked at once."""
     cache_days: float = Field(default=7.0, ge=0)

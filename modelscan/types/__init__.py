@@ -1,5 +1,6 @@
 """The vocabulary: every noun that ModelScan's layers pass to each other, frozen and free of I/O."""
 
+from modelscan.types.approval import Candidate, Verdict
 from modelscan.types.base import Frozen, canonical_json, digest_of, utc_now
 from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
 from modelscan.types.decision import Decision, DecisionKind
@@ -16,6 +17,7 @@ __all__ = [
     "Attempt",
     "Auth",
     "CallOutcome",
+    "Candidate",
     "CaseResult",
     "Change",
     "Claim",
@@ -46,6 +48,7 @@ __all__ = [
     "SourceRecord",
     "UsageEvent",
     "ValidationReport",
+    "Verdict",
     "canonical_json",
     "digest_of",
     "is_model_id",

@@ -5,9 +5,10 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, JsonValue
 
+from modelscan.types.approval import Verdict
 from modelscan.types.base import Frozen
 from modelscan.types.evidence import SourceGap
-from modelscan.types.synthesis import AgentCall
+from modelscan.types.synthesis import AgentCall, Change
 from modelscan.types.validation import Attempt, Level
 
 __all__ = ["Discovery", "DiscoveryError", "DiscoveryState", "DiscoveryStep"]
@@ -16,6 +17,7 @@ __all__ = ["Discovery", "DiscoveryError", "DiscoveryState", "DiscoveryStep"]
 class DiscoveryState(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
+    WAITING = "waiting"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
 
@@ -66,6 +68,16 @@ class Discovery(Frozen):
     """The registry generation in which a running router confirmed to serve it; None where no router was running."""
     flow_run_id: str | None = None
     error: DiscoveryError | None = None
+    digest: str | None = None
+    """Of the candidate's specification, where it has to be approved."""
+    changes: tuple[Change, ...] = ()
+    """What that candidate would change against the version that is served."""
+    verdict: Verdict | None = None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing more happens by itself: it has ended, or waits for approval."""
+        return self.ended or self.state is DiscoveryState.WAITING
 
     @property
     def ended(self) -> bool:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import openai
 import pytest
 
@@ -180,10 +181,13 @@ def test_the_commands_read_what_is_there(service: Service, demo: object) -> None
         json.loads(done.stdout)
 
 
-def test_killed_at_any_moment_it_starts_again_clean(models_dev: str, tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_starts_again_clean_and_goes_on_waiting_for_approval(
+    models_dev: str, tmp_path: Path
+) -> None:
     env = {
         "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
         "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+        "MODELSCAN_DISCOVERY_ACTIVATION": "approve",
         "MODELSCAN_SERVER_PORT": "0",
     }
     service = Service(tmp_path, env).start()
@@ -192,9 +196,18 @@ def test_killed_at_any_moment_it_starts_again_clean(models_dev: str, tmp_path: P
     service.kill()
     service.start()
     try:
-        url = f"/api/discoveries/{queued.json()['id']}?wait=120"
-        assert service.api("GET", url).json()["state"] == "succeeded"
+        url = f"/api/discoveries/{queued.json()['id']}"
+        waiting = service.api("GET", f"{url}?wait=120").json()
+        assert (waiting["state"], waiting["level"], waiting["version"]) == ("waiting", "live", None)
+        assert {"field": "models.added", "before": "none", "after": "small"} in waiting["changes"]
+        assert service.chat("acme/small").status_code == 404
+        service.kill()
+        service.start()
+        approved = service.api("POST", f"{url}/approve?wait=120")
+        assert (approved.status_code, approved.json()["state"]) == (200, "succeeded"), approved.text
         assert service.chat("acme/small").status_code == 200
+        assert service.api("POST", f"{url}/refuse").json()["code"] == "not-waiting"
+        approve_in_the_prefect_ui(service, "demo/echo")
         service.kill()
         service.start()
         eventually(lambda: service.chat("acme/small").status_code == 200, seconds=15, what="the model after kill -9")
@@ -202,3 +215,18 @@ def test_killed_at_any_moment_it_starts_again_clean(models_dev: str, tmp_path: P
     finally:
         if service.process and service.process.poll() is None:
             service.kill()
+
+
+def approve_in_the_prefect_ui(service: Service, identifier: str) -> None:
+    """Resume the suspended run with the form's input, as the UI does; Prefect refuses a second time."""
+    held = service.api("POST", "/api/providers/add?wait=60", json={"identifier": identifier}).json()
+    assert held["state"] == "waiting"
+    run = f"{service.health()['parts']['prefect']['detail']}/flow_runs/{held['flow_run_id']}"
+    eventually(lambda: httpx2.get(run).json()["state_type"] == "PAUSED", what="the suspension")
+    said = {"run_input": {"approve": True}}
+    # A run is called paused a moment before what it asks for is stored; until then Prefect rejects what is answered.
+    eventually(lambda: httpx2.post(f"{run}/resume", json=said).json().get("status") == "ACCEPT", what="the resumption")
+    assert httpx2.post(f"{run}/resume", json=said).json()["status"] == "ABORT"
+    url = f"/api/discoveries/{held['id']}"
+    eventually(lambda: service.api("GET", url).json()["state"] == "succeeded", what="the publication")
+    assert service.chat(identifier).status_code == 200

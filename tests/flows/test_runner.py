@@ -11,6 +11,8 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Pause
+from prefect.states import Suspended
 
 from flows import runner
 
@@ -141,6 +143,19 @@ def test_a_run_that_hangs_or_breaks_ends_alone(
     asyncio.run(runner._execute(run, running))
     assert running == {}
     assert [(record.levelno, said in record.message) for record in caplog.records] == [(level, True)]
+
+
+def test_a_suspended_run_gives_its_place_back(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def execute(*_: object, **__: object) -> None:
+        raise Pause(state=Suspended())
+
+    monkeypatch.setattr(runner, "run_flow_async", execute)
+    run = a_run()
+    running: dict[UUID, asyncio.Task[None]] = {run.id: cast("asyncio.Task[None]", None)}
+    asyncio.run(runner._execute(run, running))
+    assert (running, caplog.records) == ({}, [])
 
 
 def test_runs_that_a_dead_runner_left_are_crashed() -> None:

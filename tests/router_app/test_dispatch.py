@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from modelscan.catalog import discoveries
+from modelscan.catalog import approvals, discoveries
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.types import Discovery, DiscoveryState, utc_now
@@ -28,6 +28,8 @@ class Prefect:
     submit_status: int = 201
     runs: dict[str, str] = field(default_factory=dict)
     submitted: list[dict[str, object]] = field(default_factory=list)
+    resumed: list[dict[str, object]] = field(default_factory=list)
+    resume_status: int = 200
     woken: int = 0
     asked: int = 0
 
@@ -41,6 +43,11 @@ class Prefect:
         if path == "/deployments/d/create_flow_run":
             self.submitted.append(json.loads(request.content))
             return httpx2.Response(self.submit_status, json={"id": f"run-{len(self.submitted)}"})
+        if path.endswith("/resume"):
+            self.resumed.append(json.loads(request.content))
+            found = self.runs.get(path.split("/")[2])
+            status = self.resume_status if found or self.resume_status != 200 else 404
+            return httpx2.Response(status, json={"status": "ACCEPT" if found == "PAUSED" else "ABORT"})
         state = self.runs.get(path.removeprefix("/flow_runs/"))
         if state is None:
             return httpx2.Response(404)
@@ -233,5 +240,61 @@ def test_it_ends_when_told_to_at_whatever_step(database: Database, steps: int) -
                 await asyncio.sleep(0)
             task.cancel()
             assert await asyncio.wait([task], timeout=5) == ({task}, set())
+
+    asyncio.run(story())
+
+
+def judged(database: Database, *, approved: bool = True) -> None:
+    queue(database, flow_run_id="run", state="waiting")
+    approvals.judge(database, "a", approved=approved, reason="why")
+
+
+@pytest.mark.parametrize("approved", [True, False])
+def test_a_suspended_run_is_told_the_verdict_once(database: Database, approved: bool) -> None:
+    async def story() -> None:
+        judged(database, approved=approved)
+        prefect = Prefect(runs={"run": "PAUSED"})
+        async with dispatching(database, prefect):
+            await until(lambda: approvals.untold(database) == ())
+        assert prefect.resumed == [{"run_input": {"approve": approved, "reason": "why"}}]
+        assert prefect.submitted == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("runs", [{}, {"run": "CRASHED"}])
+def test_where_the_suspended_run_is_gone_another_one_publishes(database: Database, runs: dict[str, str]) -> None:
+    async def story() -> None:
+        judged(database)
+        prefect = Prefect(runs=runs)
+        async with dispatching(database, prefect):
+            await until(lambda: len(prefect.submitted) == 1)
+            await until(lambda: discoveries.get(database, "a").flow_run_id == "run-1")
+        assert prefect.submitted[0]["idempotency_key"] == "a-approved"
+
+    asyncio.run(story())
+
+
+def test_a_run_that_is_not_suspended_yet_is_told_at_a_later_look(database: Database) -> None:
+    async def story() -> None:
+        judged(database)
+        prefect = Prefect(runs={"run": "RUNNING"})
+        async with dispatching(database, prefect):
+            await until(lambda: len(prefect.resumed) >= 1)
+            prefect.runs["run"] = "PAUSED"
+            await until(lambda: approvals.untold(database) == ())
+        assert prefect.submitted == []
+
+    asyncio.run(story())
+
+
+def test_a_prefect_that_fails_is_told_later(database: Database) -> None:
+    async def story() -> None:
+        judged(database)
+        prefect = Prefect(runs={"run": "PAUSED"}, resume_status=500)
+        async with dispatching(database, prefect):
+            await until(lambda: len(prefect.resumed) >= 2)
+            prefect.resume_status = 200
+            await until(lambda: approvals.untold(database) == ())
 
     asyncio.run(story())

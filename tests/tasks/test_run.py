@@ -5,6 +5,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from prefect.exceptions import Pause
+from prefect.states import Suspended
 from pydantic import SecretStr
 
 from modelscan.catalog import discoveries
@@ -131,3 +133,42 @@ def test_the_sources_are_told_the_least_used_key(run: Run) -> None:
         assert "sk-acme" not in repr(request)
 
     asyncio.run(story())
+
+
+def test_a_suspended_run_waits_on_and_counts_its_steps_on(bench: Bench, as_flow_run: Any) -> None:
+    as_flow_run()
+
+    async def story() -> None:
+        async with opened("acme/small", None, False) as run:
+            with run.step("hold"):
+                run.telling.change(state="waiting", digest="0" * 64)
+            raise Pause(state=Suspended())
+
+    async def again() -> None:
+        async with opened("acme/small", None, False) as run:
+            assert run.discovery.state == "waiting"
+            with run.step("publish"):
+                """What was approved."""
+            await run.telling.written()
+
+    with pytest.raises(Pause):
+        asyncio.run(story())
+    asyncio.run(again())
+    (found,) = discoveries.recent(bench.database)
+    assert (found.state, [(step.seq, step.name) for step in found.steps]) == ("waiting", [(1, "hold"), (2, "publish")])
+
+
+def test_what_is_held_waits_on_when_its_run_is_ended(bench: Bench, as_flow_run: Any) -> None:
+    asked(bench)
+    as_flow_run("discovery:asked")
+
+    async def story() -> None:
+        async with opened("acme/small", None, False) as run:
+            run.telling.change(state="waiting", digest="0" * 64)
+            await run.telling.written()
+            raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(story())
+    found = discoveries.get(bench.database, "asked")
+    assert (found.state, found.error) == ("waiting", None)
