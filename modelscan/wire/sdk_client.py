@@ -8,7 +8,7 @@ _NAMES = (
     "Any AsyncClient Client Literal ModelName SPEC _PRIVATE __all__ _api_key _base_url _variable api_key base_url bool "
     "custom_headers dict found given headers int key list name names next options os re security self str super value"
 )
-_ATTRIBUTES = "Match Omit __init__ api_key environ get join sub"
+_ATTRIBUTES = "DefaultAsyncHttpxClient DefaultHttpxClient Match Omit __init__ api_key environ get join setdefault sub"
 
 
 def sdk_vocabulary(sdk: str, attributes: str, names: str = "") -> Vocabulary:

@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +16,7 @@ from modelscan.sources.http import host_port, open_client
 from modelscan.types import Auth, Level, ValidationReport
 from modelscan.validation.runner import validate
 from modelscan.validation.sandbox import Sandbox
+from modelscan.wire import protocol_named
 from tests.attacks.table import Attack, attacks
 from tests.validation.specs import a_spec
 
@@ -118,4 +121,25 @@ def test_a_run_cannot_leave(attack: Attack, sandbox: Sandbox) -> None:
         run = sandbox.run({"test_it.py": f"import socket\n\ndef test_it():\n    {tried}\n"}, {}, 20)
     assert run.outcomes["test_it"].outcome == "failed"
     assert "tested" in run.outcomes["test_it"].detail
+    assert listener.came == []
+
+
+@pytest.mark.parametrize("protocol", ["openai_chat", "anthropic_messages"])
+@attacks(Attack("with the request", 307), Attack("with the request, for good", 308), Attack("by GET", 302))
+def test_who_imports_the_client_takes_no_key_to_another_server_either(attack: Attack, protocol: str) -> None:
+    listener = Listener()
+    row = protocol_named(protocol)
+    auth = Auth(header="X-Api-Key", scheme="", env=("K",))
+    spec = a_spec(protocol=protocol, endpoints=row.endpoints, headers=row.headers, auth=auth)
+    scope: dict[str, Any] = {"__name__": "acme"}
+    exec(compile(render_client(spec, ()), "acme.py", "exec", dont_inherit=True), scope)
+    with serve_in_thread(listener) as elsewhere:
+        hostile = Redirecting(f"{elsewhere}/v1", attack.hostile)
+        with (
+            serve_in_thread(hostile) as origin,
+            scope["Client"](KEY, base_url=origin, max_retries=0) as client,
+            pytest.raises((openai.APIStatusError, anthropic.APIStatusError)),
+        ):
+            client.models.list()
+    assert hostile.keys == {KEY}
     assert listener.came == []

@@ -90,6 +90,8 @@ class Client(anthropic.Anthropic):
 
     def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **options: Any) -> None:
         options["default_headers"] = {**(options.get("default_headers") or {})}
+        # The SDK's own would follow a redirect, and take a key along that is in no usual header.
+        options.setdefault("http_client", anthropic.DefaultHttpxClient(follow_redirects=False))
         super().__init__(api_key=_api_key(api_key), base_url=_base_url(base_url), **options)
         # Else the SDK would send ANTHROPIC_CUSTOM_HEADERS of the caller's environment to whatever host it talks to.
         self._custom_headers = options["default_headers"]
@@ -108,6 +110,8 @@ class AsyncClient(anthropic.AsyncAnthropic):
 
     def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **options: Any) -> None:
         options["default_headers"] = {**(options.get("default_headers") or {})}
+        # The SDK's own would follow a redirect, and take a key along that is in no usual header.
+        options.setdefault("http_client", anthropic.DefaultAsyncHttpxClient(follow_redirects=False))
         super().__init__(api_key=_api_key(api_key), base_url=_base_url(base_url), **options)
         # Else the SDK would send ANTHROPIC_CUSTOM_HEADERS of the caller's environment to whatever host it talks to.
         self._custom_headers = options["default_headers"]

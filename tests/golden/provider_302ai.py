@@ -145,6 +145,8 @@ class Client(openai.OpenAI):
 
     def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **options: Any) -> None:
         options["default_headers"] = {**_PRIVATE, **(options.get("default_headers") or {})}
+        # The SDK's own would follow a redirect, and take a key along that is in no usual header.
+        options.setdefault("http_client", openai.DefaultHttpxClient(follow_redirects=False))
         super().__init__(api_key=_api_key(api_key), base_url=_base_url(base_url), **options)
 
     def _auth_headers(self, security: Any) -> dict[str, str]:
@@ -159,6 +161,8 @@ class AsyncClient(openai.AsyncOpenAI):
 
     def __init__(self, api_key: str | None = None, *, base_url: str | None = None, **options: Any) -> None:
         options["default_headers"] = {**_PRIVATE, **(options.get("default_headers") or {})}
+        # The SDK's own would follow a redirect, and take a key along that is in no usual header.
+        options.setdefault("http_client", openai.DefaultAsyncHttpxClient(follow_redirects=False))
         super().__init__(api_key=_api_key(api_key), base_url=_base_url(base_url), **options)
 
     def _auth_headers(self, security: Any) -> dict[str, str]:
