@@ -70,7 +70,14 @@ def _protocols_of_own_server(evidence: Evidence, operator: SourceRecord) -> list
         )
     observable = [row for row in WIRE_PROTOCOLS if row.endpoints]
     spoken = [row for row in observable if _chats(evidence.observations, row, operator.url)]
+    # Who gives the place of a chat, such as `…/v1/messages`, says which of several protocols is meant.
+    spoken.sort(key=lambda row: not _is_place_of_chat(row, operator.url))
     return [(row, record) for row in spoken or observable]
+
+
+def _is_place_of_chat(row: WireProtocol, url: str) -> bool:
+    chat = row.endpoint("chat")
+    return chat is not None and url.rstrip("/").endswith(chat.path)
 
 
 def _chats(observations: Sequence[Observation], row: WireProtocol, url: str) -> bool:

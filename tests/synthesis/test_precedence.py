@@ -240,6 +240,13 @@ def test_a_server_that_answers_both_is_taken_as_openais_first_and_the_other_afte
     assert protocols_tried(told, 401)[-1] == "openai_chat"
 
 
+@pytest.mark.parametrize(("path", "meant"), [("messages", "anthropic_messages"), ("chat/completions", "openai_chat")])
+def test_the_place_of_a_chat_says_which_of_several_protocols_is_meant(path: str, meant: str) -> None:
+    seen = (saw("GET", 200, "sonata"), saw("POST", 400), spoke(400))
+    told = evidence("local/sonata", operator(f"{BOX}/{path}"), provider(*seen))
+    assert first(told).protocol == meant
+
+
 def test_a_provider_of_the_anthropic_package_has_its_base_url_without_what_the_sdk_adds() -> None:
     spec = first(evidence("acme", listed(npm="@ai-sdk/anthropic", api="https://api.acme.example/anthropic/v1")))
     assert (spec.protocol, spec.base_url) == ("anthropic_messages", "https://api.acme.example/anthropic")
