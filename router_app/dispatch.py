@@ -112,7 +112,10 @@ class Dispatcher:
         try:
             answer = await self._call("POST", f"/flow_runs/{run}/resume", json=said)
             resumed = answer["status"] == "ACCEPT"
-            state = "" if resumed else (await self._call("GET", f"/flow_runs/{run}"))["state_type"]
+            if answer["status"] == "REJECT":  # It died between its suspension and its question: nobody can answer it.
+                state = await self._cancel(run, "It was suspended without its question.")
+            else:
+                state = "" if resumed else (await self._call("GET", f"/flow_runs/{run}"))["state_type"]
         except httpx2.HTTPStatusError as error:
             if error.response.status_code != HTTPStatus.NOT_FOUND:
                 raise
@@ -121,6 +124,11 @@ class Dispatcher:
             return  # It was not suspended yet: the next look will find it so, or ended.
         await asyncio.to_thread(approvals.told, self._database, judged.id, again=not resumed)
         self._wake()
+
+    async def _cancel(self, run: str | None, why: str) -> str:
+        state = {"type": "CANCELLED", "message": why}
+        await self._call("POST", f"/flow_runs/{run}/set_state", json={"state": state, "force": True})
+        return "CANCELLED"
 
     async def _find_deployment(self) -> str:
         self._deployment_id = str((await self._call("GET", f"/deployments/name/{self._deployment}"))["id"])

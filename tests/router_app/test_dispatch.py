@@ -18,6 +18,8 @@ from modelscan.types import Discovery, DiscoveryState, utc_now
 from router_app import dispatch
 from router_app.dispatch import Dispatcher, prefect_headers
 
+_RESUMED = {"PAUSED": "ACCEPT", "PAUSED WITHOUT A FORM": "REJECT"}
+
 
 @dataclass
 class Prefect:
@@ -47,7 +49,10 @@ class Prefect:
             self.resumed.append(json.loads(request.content))
             found = self.runs.get(path.split("/")[2])
             status = self.resume_status if found or self.resume_status != 200 else 404
-            return httpx2.Response(status, json={"status": "ACCEPT" if found == "PAUSED" else "ABORT"})
+            return httpx2.Response(status, json={"status": _RESUMED.get(found or "", "ABORT")})
+        if path.endswith("/set_state"):
+            self.runs[path.split("/")[2]] = json.loads(request.content)["state"]["type"]
+            return httpx2.Response(201, json={"status": "ACCEPT"})
         state = self.runs.get(path.removeprefix("/flow_runs/"))
         if state is None:
             return httpx2.Response(404)
@@ -270,6 +275,18 @@ def test_where_the_suspended_run_is_gone_another_one_publishes(database: Databas
         async with dispatching(database, prefect):
             await until(lambda: len(prefect.submitted) == 1)
             await until(lambda: discoveries.get(database, "a").flow_run_id == "run-1")
+        assert prefect.submitted[0]["idempotency_key"] == "a-approved"
+
+    asyncio.run(story())
+
+
+def test_a_run_that_was_suspended_without_its_question_is_ended_and_another_one_publishes(database: Database) -> None:
+    async def story() -> None:
+        judged(database)
+        prefect = Prefect(runs={"run": "PAUSED WITHOUT A FORM"})
+        async with dispatching(database, prefect):
+            await until(lambda: discoveries.get(database, "a").flow_run_id == "run-1")
+        assert prefect.runs == {"run": "CANCELLED"}
         assert prefect.submitted[0]["idempotency_key"] == "a-approved"
 
     asyncio.run(story())
