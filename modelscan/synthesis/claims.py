@@ -130,7 +130,7 @@ def _unknown(evidence: Evidence) -> UnknownIdentifier | NotEnoughEvidence:
 def base_urls(evidence: Evidence, row: WireProtocol) -> list[tuple[str, SourceRecord]]:
     """Base URLs of that protocol, the likeliest first."""
     if operator := evidence.record("operator"):
-        ranked = sorted(row.bases(operator.url), key=lambda base: -_likelihood(evidence.observations, base))
+        ranked = sorted(row.bases(operator.url), key=lambda base: -_likelihood(evidence.observations, row, base))
         return [(base, operator) for base in ranked]
     for source, field in (("pin", "base_url"), ("builtin", "base_url"), ("models.dev", "api")):
         record, named = evidence.record(source), evidence.claim(source, field)
@@ -142,11 +142,15 @@ def base_urls(evidence: Evidence, row: WireProtocol) -> list[tuple[str, SourceRe
     )
 
 
-def _likelihood(observations: Sequence[Observation], base: str) -> int:
-    """How much below `base` looked like the API: the models list counts most, then errors in JSON that are no 404."""
+def _likelihood(observations: Sequence[Observation], row: WireProtocol, base: str) -> int:
+    """How much below `base` looked like the API: the models list counts most, then errors in JSON that are no 404.
+
+    Only at the places that the protocol has there: a server of several protocols answers at the others' places too.
+    """
+    places = {(endpoint.method, base + endpoint.path) for endpoint in row.endpoints}
     score = 0
     for seen in observations:
-        if seen.base_url != base:
+        if (seen.method, seen.base_url + seen.path) not in places:
             continue
         if seen.shape == "models":
             score += 4

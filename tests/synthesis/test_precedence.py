@@ -247,6 +247,14 @@ def test_the_place_of_a_chat_says_which_of_several_protocols_is_meant(path: str,
     assert first(told).protocol == meant
 
 
+def test_what_is_answered_at_another_protocols_places_moves_no_base_url() -> None:
+    bare = BOX.removesuffix("/v1")
+    both = [saw("GET", 200, "sonata", base_url=base) for base in (BOX, bare)]
+    both += [saw("POST", 400, base_url=base) for base in (BOX, bare)]
+    told = evidence("local", operator(), provider(*both, spoke(200, "/v1/models", "GET"), spoke(400)))
+    assert first(told).base_url == BOX
+
+
 def test_a_provider_of_the_anthropic_package_has_its_base_url_without_what_the_sdk_adds() -> None:
     spec = first(evidence("acme", listed(npm="@ai-sdk/anthropic", api="https://api.acme.example/anthropic/v1")))
     assert (spec.protocol, spec.base_url) == ("anthropic_messages", "https://api.acme.example/anthropic")

@@ -151,6 +151,22 @@ def test_a_host_that_misbehaves_with_a_key_is_red(sandbox: Sandbox, fault: bytes
     assert "live cases failed" in report.why_not_higher
 
 
+def test_a_connection_that_is_lost_once_at_the_real_host_is_no_failure_of_the_client(sandbox: Sandbox) -> None:
+    lost: list[str] = []
+    app = reference()
+
+    async def losing(scope: Scope, receive: Any, send: Any) -> None:
+        if not lost and scope.get("method") == "POST" and any(name == b"authorization" for name, _ in scope["headers"]):
+            lost.append(scope["path"])
+            scope = {**scope, "headers": [*scope["headers"], (b"x-reference-fault", b"cut")]}
+        await app(scope, receive, send)
+
+    with serve_in_thread(losing) as origin:
+        report = proved(sandbox, a_spec(base_url=f"{origin}/v1"), key=KEY)
+    assert lost == ["/v1/chat/completions"]
+    assert (report.level, outcomes(report, Level.LIVE)) == (Level.LIVE, all_passed(a_spec()))
+
+
 def test_a_host_that_cannot_be_reached_leaves_the_contract(sandbox: Sandbox) -> None:
     with serve_in_thread(web_page) as origin:
         closed = origin
