@@ -49,6 +49,13 @@ AUTH_HEADER = "Authorization"
 AUTH_SCHEME = "Bearer"
 UNKNOWN = "no-such-model-modelscan"
 MESSAGES: Any = [{"role": "user", "content": "Say hello."}]
+QUESTION: Any = {"role": "user", "content": "What is the weather in Paris? Call the tool get_weather to find out."}
+PARAMETERS: Any = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "description": "The name of the city."}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
 
 
 def _load() -> ModuleType:
@@ -94,6 +101,14 @@ def client(server: tuple[str, str]) -> Iterator[openai.OpenAI]:
 
 def _connect(base_url: str, key: str) -> Any:
     return _load().Client(key or "none", base_url=base_url, max_retries=0, timeout=60)
+
+
+TOOLS: Any = [
+    {
+        "type": "function",
+        "function": {"name": "get_weather", "description": "The weather in a city.", "parameters": PARAMETERS},
+    }
+]
 
 
 def test_importable() -> None:
@@ -151,3 +166,42 @@ def test_unknown_model_is_an_error(client: openai.OpenAI) -> None:
         assert error.body, "the error has no body"
     else:
         pytest.skip(f"this server answers every model name, this one as {answer.model!r}")
+
+
+def test_calls_tools(client: openai.OpenAI) -> None:
+    """A tool is called with arguments of its schema."""
+    answer = client.chat.completions.create(model=MODEL, messages=[QUESTION], tools=TOOLS, max_tokens=512)
+    calls = answer.choices[0].message.tool_calls
+    assert calls, f"no tool was called; it said: {answer.choices[0].message.content!r:.200}"
+    assert calls[0].id
+    assert calls[0].type == "function"
+    assert calls[0].function.name == "get_weather"
+    assert "city" in json.loads(calls[0].function.arguments)
+
+
+def test_streams_tool_calls(client: openai.OpenAI) -> None:
+    """A streamed tool call has its arguments in pieces."""
+    name, arguments = "", ""
+    with client.chat.completions.create(
+        model=MODEL, messages=[QUESTION], tools=TOOLS, max_tokens=512, stream=True
+    ) as stream:
+        for piece in (call for chunk in stream for choice in chunk.choices for call in choice.delta.tool_calls or []):
+            if piece.index == 0 and piece.function is not None:
+                name += piece.function.name or ""
+                arguments += piece.function.arguments or ""
+    assert name == "get_weather", f"the tool that was called has the name {name!r}"
+    assert "city" in json.loads(arguments)
+
+
+def test_takes_tool_results(client: openai.OpenAI) -> None:
+    """The result of a tool is taken and answered."""
+    function = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
+    call = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "call00001", "type": "function", "function": function}],
+    }
+    result = {"role": "tool", "tool_call_id": "call00001", "content": "It is sunny in Paris, 21 degrees."}
+    conversation: Any = [QUESTION, call, result]
+    answer = client.chat.completions.create(model=MODEL, messages=conversation, tools=TOOLS, max_tokens=512)
+    assert answer.choices[0].message.content or answer.choices[0].message.tool_calls, "the answer is empty"

@@ -52,7 +52,8 @@ def render_test(spec: ClientSpec) -> str:
     module = module_name(spec.provider)
     protocol = protocol_named(spec.protocol)
     template = _environment().get_template(protocol.test_template)
-    models = sorted({spec.test_model, *(model.id for model in spec.models[:50])})
+    named = filter(None, (spec.test_model, spec.embedding_model))
+    models = sorted({*named, *(model.id for model in spec.models[:50])})
     cases = derive(spec)
     return _formatted(
         template.render(
@@ -71,7 +72,8 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters = {"literal": _literal, "prose": _prose, "join": environment.filters["join"]}
+    own = {name: environment.filters[name] for name in ("join", "list", "map")}
+    environment.filters = {"literal": _literal, "prose": _prose, **own}
     return environment
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from modelscan.reference.anthropic_messages import ANTHROPIC_SURFACE
 from modelscan.reference.faults import Fault, fault_of
 from modelscan.reference.openai_chat import OPENAI_SURFACE
-from modelscan.reference.surface import Surface
+from modelscan.reference.surface import Missing, Surface
 from modelscan.types import Auth
 
 __all__ = ["create_reference"]
@@ -36,7 +36,12 @@ def create_reference(
     surface = _SURFACES[protocol]
     provider = _Reference(tuple(models), key, auth or surface.protocol.auth, surface)
     base = (surface.protocol.reference_path if base_path is None else base_path).rstrip("/")
-    serving = {"chat": provider.chat, "models": provider.list_models, "count_tokens": provider.count_tokens}
+    serving = {
+        "chat": provider.chat,
+        "count_tokens": provider.count_tokens,
+        "embeddings": provider.embed,
+        "models": provider.list_models,
+    }
     routes = [
         Route(base + endpoint.path, serving[endpoint.operation], methods=[endpoint.method])
         for endpoint in surface.protocol.endpoints
@@ -72,18 +77,31 @@ class _Reference:
             fault = fault_of(request.headers, asked)
             return await self._fault(fault) or self._surface.answer(asked, fault)
 
-        return await self._asked(request, answer)
+        return await self._asked(request, answer, self._surface.missing)
 
     async def count_tokens(self, request: Request) -> Response:
         async def answer(asked: dict[str, Any]) -> Response:
             return await self._fault(fault_of(request.headers, asked)) or JSONResponse(self._surface.count(asked))
 
-        return await self._asked(request, answer, limited=False)
+        return await self._asked(request, answer, lambda asked: self._surface.missing({"max_tokens": 1, **asked}))
+
+    async def embed(self, request: Request) -> Response:
+        async def answer(asked: dict[str, Any]) -> Response:
+            assert self._surface.embed is not None
+            return await self._fault(fault_of(request.headers, asked)) or JSONResponse(self._surface.embed(asked))
+
+        def missing(asked: dict[str, Any]) -> Missing | None:
+            return None if asked.get("input") else ("'input' must be a text or a list of texts.", "input")
+
+        return await self._asked(request, answer, missing)
 
     async def _asked(
-        self, request: Request, answer: Callable[[dict[str, Any]], Awaitable[Response]], *, limited: bool = True
+        self,
+        request: Request,
+        answer: Callable[[dict[str, Any]], Awaitable[Response]],
+        missing: Callable[[dict[str, Any]], Missing | None],
     ) -> Response:
-        """Answer a request with messages, unless its key, its form or its model is wrong."""
+        """Answer a request to a model, unless its key, its form or its model is wrong."""
         if refused := self._refused(request):
             return refused
         try:
@@ -92,8 +110,8 @@ class _Reference:
             return self._error(400, "The body is not JSON.", "invalid_json")
         if not isinstance(asked, dict) or not isinstance(asked.get("model"), str):
             return self._error(400, "You must provide a model parameter.", "missing_required_parameter", "model")
-        if missing := self._surface.missing(asked if limited else {"max_tokens": 1, **asked}):
-            return self._error(400, missing[0], "missing_required_parameter", missing[1])
+        if lacks := missing(asked):
+            return self._error(400, lacks[0], "missing_required_parameter", lacks[1])
         return await answer(asked) if asked["model"] in self._models else self._unknown_model(asked["model"])
 
     async def _fault(self, fault: Fault) -> Response | None:

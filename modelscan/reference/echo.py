@@ -1,9 +1,11 @@
-"""What the reference provider says in every protocol: the last user message again, word by word."""
+"""What the reference provider says in every protocol: what it was told last, word by word; or it calls a tool."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-__all__ = ["Reply", "are_messages", "pieces", "reply", "text_of", "words_in"]
+from modelscan.reference.schema import example
+
+__all__ = ["Reply", "ToolCall", "are_messages", "pieces", "reply", "text_of", "tool_calls", "words_in"]
 
 
 class Reply(NamedTuple):
@@ -13,9 +15,23 @@ class Reply(NamedTuple):
     cut: bool
 
 
+class ToolCall(NamedTuple):
+    """A tool's name and the arguments it is called with."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+def tool_calls(tools: Sequence[tuple[object, object]], chosen: object, *, together: bool = False) -> list[ToolCall]:
+    """Calls of the (name, schema)s offered: of the one that was `chosen`, else of the first, or of all `together`."""
+    named = [(name, schema) for name, schema in tools if isinstance(name, str)]
+    wanted = [tool for tool in named if tool[0] == chosen] or (named if together else named[:1])
+    return [ToolCall(name, found if isinstance(found := example(schema), dict) else {}) for name, schema in wanted]
+
+
 def reply(messages: Sequence[dict[str, Any]], limit: object) -> Reply:
-    """The words of the last message of a user, `limit` of them at most."""
-    said = [text_of(message.get("content")) for message in messages if message.get("role") == "user"]
+    """The words of the last message of a user or a tool, `limit` of them at most."""
+    said = [text_of(message.get("content")) for message in messages if message.get("role") in ("tool", "user")]
     words = (said[-1] if said else "").split() or ["(nothing)"]
     if isinstance(limit, int) and 0 < limit < len(words):
         return Reply(words[:limit], cut=True)
@@ -35,7 +51,8 @@ def words_in(contents: Sequence[object]) -> int:
 def text_of(content: object) -> str:
     """The text of a message's content, which is a text or a list of parts."""
     if isinstance(content, list):
-        return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+        parts = [part for part in content if isinstance(part, dict)]
+        return " ".join(text_of(part["content"]) if "content" in part else str(part.get("text", "")) for part in parts)
     return content if isinstance(content, str) else ""
 
 

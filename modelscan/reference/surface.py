@@ -27,3 +27,5 @@ class Surface:
     """The answer to a request to count tokens."""
     models: Callable[[Sequence[str]], dict[str, Any]]
     model: Callable[[str], dict[str, Any]]
+    embed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    """The answer to a request for vectors, in protocols that have such."""

@@ -77,6 +77,11 @@ class ListedModel(_Theirs):
     cost: Cost | None = None
     provider: Override | None = None
 
+    @property
+    def vision(self) -> bool:
+        """Whether it reads images."""
+        return "image" in self.modalities.input
+
 
 class ListedProvider(_Theirs):
     id: str
@@ -172,7 +177,7 @@ def models_of(listed: Iterable[ListedModel]) -> tuple[Model, ...]:
 
 
 def _model(one: ListedModel) -> Model:
-    abilities = ("attachment", "reasoning", "structured_output", "temperature", "tool_call")
+    abilities = ("attachment", "reasoning", "structured_output", "temperature", "tool_call", "vision")
     return Model(
         id=one.id,
         name=visible(one.name, _LONGEST_NAME) if one.name else None,

@@ -93,6 +93,8 @@ def _requests(request: SourceRequest) -> dict[tuple[str, str], _Asked]:
         bases = row.bases(request.base_url or "")
         for base in bases if request.operator_named else bases[:1]:  # what a list states is not varied
             for endpoint in row.endpoints:
+                if endpoint.operation == "embeddings":  # A model tells that, not a place.
+                    continue
                 one = (base, endpoint.method, endpoint.path, row.headers)
                 asked.setdefault((endpoint.method, base + endpoint.path), one)
     return asked

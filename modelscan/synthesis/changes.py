@@ -31,6 +31,8 @@ def _of_model(id_: str, old: Model, new: Model) -> Iterable[Change]:
         told = (getattr(model.price or Price(), name) for model in (old, new))
         before, after = ("unknown" if price is None else f"{price.normalize():f}" for price in told)
         yield Change(field=f"{id_} price.{name}", before=before, after=after)
+    told = (", ".join(model.capabilities) or _NOTHING for model in (old, new))
+    yield Change(field=f"{id_} capabilities", before=next(told), after=next(told))
     for name in ("context_tokens", "output_tokens"):
         limits = (getattr(model, name) for model in (old, new))
         before, after = ("unknown" if limit is None else str(limit) for limit in limits)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
 from modelscan.sources.provider_itself import Observation
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import Auth, Endpoint, SourceRecord
+from modelscan.types import Auth, Endpoint, Model, SourceRecord
 from modelscan.visible import visible
 from modelscan.wire import WIRE_PROTOCOLS, WireProtocol, protocol_named
 from modelscan.wire.packages import PROTOCOL_OF_PACKAGE
@@ -93,10 +93,16 @@ def _chats(observations: Sequence[Observation], row: WireProtocol, url: str) -> 
     )
 
 
-def endpoints(evidence: Evidence, row: WireProtocol, base_url: str) -> tuple[Endpoint, ...]:
-    """Those of the protocol; of the ones that its providers often lack, what our own row or an answer vouches for."""
+def endpoints(
+    evidence: Evidence, row: WireProtocol, base_url: str, models: Sequence[Model] = ()
+) -> tuple[Endpoint, ...]:
+    """Those of the protocol; of the ones that its providers often lack, what our own row or an answer vouches for.
+
+    Vectors are made where a model is there for that.
+    """
+    embeds = any("embeddings" in model.capabilities for model in models)
     if evidence.claim("builtin", "protocol"):
-        return row.endpoints
+        return tuple(one for one in row.endpoints if embeds or one.operation != "embeddings")
     seen = {
         (one.method, one.base_url + one.path)
         for one in evidence.observations
@@ -106,7 +112,8 @@ def endpoints(evidence: Evidence, row: WireProtocol, base_url: str) -> tuple[End
     return tuple(
         endpoint
         for endpoint in row.endpoints
-        if endpoint.operation not in row.optional or (endpoint.method, base_url + endpoint.path) in seen
+        if endpoint.operation not in row.optional
+        or (embeds if endpoint.operation == "embeddings" else (endpoint.method, base_url + endpoint.path) in seen)
     )
 
 

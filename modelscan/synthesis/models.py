@@ -16,6 +16,7 @@ __all__ = ["left_out", "models_for"]
 _NEAREST = 5
 _NO_CHAT = re.compile(r"embed|rerank|whisper|(^|[/-])(bge|tts|melotts)-", re.IGNORECASE)
 """models.dev lists embeddings and the like as answering in text; only their names and families tell."""
+_EMBEDS = re.compile(r"embed|(^|[/-])bge-(?!rerank)", re.IGNORECASE)
 
 
 def models_for(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[tuple[Model, ...], str, SourceRecord]:
@@ -24,6 +25,9 @@ def models_for(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[tu
     Raises UnknownIdentifier where the asked model is not among them, NotEnoughEvidence where there is none.
     """
     models, record = _models(evidence, base_url, row)
+    chatting = tuple(model for model in models if "embeddings" not in model.capabilities)
+    if not chatting:
+        raise _no_models(evidence)
     asked = evidence.identifier.model
     ids = [model.id for model in models]
     if asked is not None and asked not in ids:
@@ -33,19 +37,22 @@ def models_for(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[tu
             hint=f"modelscan add {evidence.identifier.provider}/{nearest[0]}",
             nearest=[f"{evidence.identifier.provider}/{one}" for one in nearest],
         )
-    return models, asked or _to_try(models, evidence), record
+    tried = asked if asked in {model.id for model in chatting} else None
+    return models, tried or _to_try(chatting, evidence), record
 
 
 def _models(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[tuple[Model, ...], SourceRecord]:
     known = {model.id: model for model in models_of(_chatting(evidence))}
+    if row.endpoint("embeddings"):
+        known |= {model.id: _embedding(model) for model in models_of(_making_vectors(evidence))}
     itself, listed_record = evidence.record("provider"), evidence.record("models.dev")
     served = _served(evidence, base_url, row)
     if evidence.record("operator"):
-        return _of_own_server(evidence, served)
+        return _of_own_server(evidence, served, row)
     if itself and (both := [known.get(id_) or Model(id=id_) for id_ in served if _wanted(id_, known, evidence)]):
         return tuple(both), itself
     if known and listed_record:
-        return tuple(known.values()), listed_record
+        return tuple(known[id_] for id_ in sorted(known)), listed_record
     builtin, stated = evidence.record("builtin"), _stated(evidence)
     if builtin and stated:
         return stated, builtin
@@ -86,13 +93,18 @@ def _wanted(id_: str, known: dict[str, Model], evidence: Evidence) -> bool:
     return id_ in known or id_ == evidence.identifier.model
 
 
-def _of_own_server(evidence: Evidence, served: tuple[str, ...]) -> tuple[tuple[Model, ...], SourceRecord]:
+def _of_own_server(
+    evidence: Evidence, served: tuple[str, ...], row: WireProtocol
+) -> tuple[tuple[Model, ...], SourceRecord]:
     """What it lists, or on its operator's word alone the model that was asked for."""
     itself, operator, stack = (evidence.record(source) for source in ("provider", "operator", "gpustack"))
     if stack and (chatting := chat_models_of(stack)):
         return tuple(Model(id=id_, context_tokens=size) for id_, size in chatting.items() if _usable(id_)), stack
     if itself and served:
-        return tuple(Model(id=id_) for id_ in served), itself
+        vectors = {id_ for id_ in served if row.endpoint("embeddings") and _EMBEDS.search(id_)}
+        if vectors == set(served):  # Its names may mislead: what nothing else is said of is taken to chat.
+            vectors = set()
+        return tuple(_embedding(Model(id=id_)) if id_ in vectors else Model(id=id_) for id_ in served), itself
     if operator and evidence.identifier.model:
         return (Model(id=evidence.identifier.model),), operator
     raise NotEnoughEvidence(
@@ -119,9 +131,12 @@ def _listed(evidence: Evidence) -> tuple[ListedModel, ...]:
     return evidence.listed[1] if evidence.listed else ()
 
 
-def left_out(evidence: Evidence) -> int:
-    """How many readable models of models.dev's list are no chat models of this provider's protocol."""
-    return len(_listed(evidence)) - len(_chatting(evidence))
+def left_out(evidence: Evidence, row: WireProtocol) -> int:
+    """How many readable models of models.dev's list neither chat in this protocol nor make vectors in it."""
+    kept = {model.id for model in _chatting(evidence)}
+    if row.endpoint("embeddings"):
+        kept |= {model.id for model in _making_vectors(evidence)}
+    return len(_listed(evidence)) - len(kept)
 
 
 def _chatting(evidence: Evidence) -> list[ListedModel]:
@@ -130,6 +145,19 @@ def _chatting(evidence: Evidence) -> list[ListedModel]:
         return []
     provider, models, _ = evidence.listed
     return [model for model in models if _chats(model) and _same_way(model, provider)]
+
+
+def _making_vectors(evidence: Evidence) -> list[ListedModel]:
+    """Those of models.dev that make vectors of texts, in their provider's own way."""
+    if evidence.listed is None:
+        return []
+    provider, models, _ = evidence.listed
+    named = [model for model in models if _EMBEDS.search(f"{model.family or ''} {model.id}")]
+    return [model for model in named if "text" in model.modalities.input and _same_way(model, provider)]
+
+
+def _embedding(model: Model) -> Model:
+    return model.model_copy(update={"capabilities": ("embeddings",)})
 
 
 def _chats(model: ListedModel) -> bool:

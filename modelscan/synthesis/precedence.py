@@ -88,7 +88,8 @@ def _spec(
 def words_of(evidence: Evidence, spec: ClientSpec, *, first: bool) -> str:
     """The hypothesis as a person reads it."""
     key = f"key in {spec.auth.header}" if spec.auth.kind == "header" else "no key"
-    what = f"{protocol_named(spec.protocol).title} at {spec.base_url}, {key}, models: {len(spec.models)}"
-    if not spec.operator_host and (others := left_out(evidence)):
-        what += f" ({others} more that models.dev lists are no chat models of this protocol)"
+    row = protocol_named(spec.protocol)
+    what = f"{row.title} at {spec.base_url}, {key}, models: {len(spec.models)}"
+    if not spec.operator_host and (others := left_out(evidence, row)):
+        what += f" ({others} more that models.dev lists are no models of this protocol)"
     return what if first else f"instead: {what}"

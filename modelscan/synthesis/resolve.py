@@ -58,7 +58,7 @@ def resolve(
             base_url=base_url,
             operator_host=operator_host,
             auth=auth,
-            endpoints=endpoints(evidence, row, base_url),
+            endpoints=endpoints(evidence, row, base_url, models),
             models=models,
             test_model=test_model,
             headers={**row.headers, **(headers or {})},

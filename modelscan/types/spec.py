@@ -1,6 +1,7 @@
 """How to talk to a provider: the specification that clients are generated from."""
 
 import re
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import quote, urlencode
@@ -47,7 +48,7 @@ class Model(Frozen):
     context_tokens: int | None = None
     output_tokens: int | None = None
     capabilities: tuple[str, ...] = ()
-    """Sorted, of: attachment, reasoning, structured_output, temperature, tool_call."""
+    """Sorted, of: attachment, reasoning, structured_output, temperature, tool_call, vision; or embeddings alone."""
     price: Price | None = None
 
 
@@ -142,6 +143,25 @@ class ClientSpec(Frozen):
     def endpoint(self, operation: Operation) -> Endpoint | None:
         """Where that operation stands, if there is such."""
         return next((endpoint for endpoint in self.endpoints if endpoint.operation == operation), None)
+
+    @property
+    def embedding_model(self) -> ModelId | None:
+        """The first of the models that make vectors, if any does."""
+        return next((model.id for model in self.models if "embeddings" in model.capabilities), None)
+
+    def without(self, capabilities: Collection[str]) -> Self:
+        """The same without what is claimed of the model that was tried, or of embeddings: it did not hold."""
+        models = tuple(
+            model.model_copy(
+                update={"capabilities": tuple(one for one in model.capabilities if one not in capabilities)}
+            )
+            if model.id == self.test_model
+            else model
+            for model in self.models
+            if not {"embeddings"} & set(capabilities) & set(model.capabilities)
+        )
+        endpoints = tuple(one for one in self.endpoints if one.operation not in capabilities)
+        return self.model_copy(update={"models": models, "endpoints": endpoints})
 
     @property
     def chat(self) -> Endpoint:

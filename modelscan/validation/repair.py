@@ -1,13 +1,14 @@
 """The bounded loop over meaning: propose, build, validate, and let what failed shape the next proposal."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from pydantic import JsonValue
 
 from modelscan.errors import NotEnoughEvidence, ValidationFailed
-from modelscan.types import Attempt, Change, ClientSpec, ValidationReport, canonical_json
+from modelscan.types import Attempt, Change, ClientSpec, Level, ValidationReport, canonical_json
+from modelscan.wire.cases import claims_refuted
 
 __all__ = ["MAX_LOOPS", "Repaired", "Sources", "changes", "repair"]
 
@@ -46,13 +47,15 @@ async def repair(propose: Propose, build: Build, validate: Validate, *, on_attem
     build: the specification -> client and test source. validate: those three -> a report. on_attempt hears of each
     loop as it ends. All but `validate` may be plain or async functions.
 
-    A client that only failed because its key was refused, and for which nothing else can be tried, is accepted at the
-    level below: its key is wrong, not its code. Otherwise raises ValidationFailed with `failed` and `attempts`, or
-    NotEnoughEvidence when there was no proposal at all.
+    A capability that the real provider did not show is withdrawn, and nothing else changes: the next loop proves the
+    client without it. A client that only failed because its key was refused, and for which nothing else can be tried,
+    is accepted at the level below: its key is wrong, not its code. Otherwise raises ValidationFailed with `failed` and
+    `attempts`, or NotEnoughEvidence when there was no proposal at all.
     """
     tried: list[Repaired] = []
     attempts: list[Attempt] = []
-    while len(attempts) < MAX_LOOPS and (proposal := await _settled(propose(tuple(attempts)))) is not None:
+    humbler: tuple[ClientSpec, str] | None = None
+    while len(attempts) < MAX_LOOPS and (proposal := humbler or await _settled(propose(tuple(attempts)))) is not None:
         spec, words = proposal
         if any(attempt.spec_digest == spec.digest for attempt in attempts):
             break
@@ -71,26 +74,64 @@ async def repair(propose: Propose, build: Build, validate: Validate, *, on_attem
         tried.append(Repaired(spec, sources, report, tuple(attempts)))
         if report.green:
             return tried[-1]
+        humbler = _without_what_did_not_hold(spec, report)
     return _accepted(tried, tuple(attempts))
+
+
+def _without_what_did_not_hold(spec: ClientSpec, report: ValidationReport) -> tuple[ClientSpec, str] | None:
+    """The specification that claims less, where only claimed capabilities failed, and only at the real provider."""
+    if any(result.level is not Level.LIVE for result in report.failed):
+        return None
+    refuted = claims_refuted(tuple(result.case for result in report.failed))
+    words = f"the same without {', '.join(sorted(refuted))}, which did not hold"
+    return (spec.without(refuted), words) if refuted else None
 
 
 def changes(before: ClientSpec, after: ClientSpec) -> tuple[Change, ...]:
     """The fields that differ, each in a short text; which records say so does not count."""
-    told = [one.stated() for one in (before, after)]
+    old, new = before.stated(), after.stated()
     return tuple(
-        Change(field=field, before=_short(told[0].get(field)), after=_short(told[1].get(field)))
-        for field in {**told[0], **told[1]}
-        if field != "evidence" and told[0].get(field) != told[1].get(field)
+        change
+        for field in {**old, **new}
+        if field != "evidence"
+        for change in _differences(field, old.get(field), new.get(field))
     )
 
 
+def _differences(field: str, before: JsonValue, after: JsonValue) -> Iterator[Change]:
+    """What changed of a field: of a list whose ids are the same, the members that did."""
+    if before == after:
+        return
+    pairs = _pairs(before, after)
+    for id_, old, new in pairs:
+        yield from (
+            change
+            for name in {**old, **new}
+            for change in _differences(f"{field} {id_} {name}", old.get(name), new.get(name))
+        )
+    if not pairs:
+        yield Change(field=field, before=_short(before), after=_short(after))
+
+
+def _pairs(before: JsonValue, after: JsonValue) -> list[tuple[str, dict[str, JsonValue], dict[str, JsonValue]]]:
+    """(id, before, after) of the rows of two lists with the same ids; nothing where they differ in those."""
+    lists = [
+        {str(row["id"]): row for row in rows if isinstance(row, dict) and "id" in row}
+        for rows in (before, after)
+        if isinstance(rows, list)
+    ]
+    if len(lists) < 2 or not lists[0] or lists[0].keys() != lists[1].keys():
+        return []
+    return [(id_, row, lists[1][id_]) for id_, row in lists[0].items()]
+
+
 def _short(value: JsonValue) -> str:
-    """A list by its length and its ids, where it has such."""
-    if isinstance(value, list):
-        ids = [str(one.get("id", one.get("path", ""))) for one in value if isinstance(one, dict)]
-        return f"{len(value)}: {', '.join(ids)}"[:_CHANGE_CHARS]
-    if value in (None, {}, ""):
+    """A list by its length and its ids, or its words."""
+    if value in (None, {}, [], ""):
         return "none"
+    if isinstance(value, list):
+        words = [str(one.get("id", one.get("path", ""))) if isinstance(one, dict) else str(one) for one in value]
+        return f"{len(value)}: {', '.join(words)}"[:_CHANGE_CHARS]
     return (value if isinstance(value, str) else canonical_json(value))[:_CHANGE_CHARS]
 
 

@@ -180,6 +180,7 @@ async def _run_cases(
         "MODELSCAN_CONTRACT_BASE_URL": base_url,
         "MODELSCAN_CONTRACT_KEY": key or SecretStr(""),
         "MODELSCAN_CONTRACT_REACH": reach,
+        "MODELSCAN_CONTRACT_FREE": "yes" if level is Level.CONTRACT else "no",
     }
     sdk = protocol_named(candidate.spec.protocol).sdk
     run = await asyncio.to_thread(candidate.sandbox.run, files, env, seconds, sdk)

@@ -89,6 +89,7 @@ ANTHROPIC_MESSAGES = WireProtocol(
     chat_body=chat_body,
     usage_of=usage_of,
     stream_reader=StreamUsage,
+    provable=frozenset({"structured_output", "tool_call", "vision"}),
     served_at="/v1/messages",
     passed_headers=("anthropic-beta", "anthropic-version"),
     stream_error=stream_error,

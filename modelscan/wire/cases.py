@@ -1,8 +1,11 @@
 """What a client must show, derived from its specification before the client exists."""
 
-from modelscan.types import ClientSpec, Frozen
+from collections.abc import Iterator
 
-__all__ = ["Case", "derive"]
+from modelscan.types import ClientSpec, Frozen
+from modelscan.wire import protocol_named
+
+__all__ = ["Case", "claims_refuted", "derive"]
 
 
 class Case(Frozen):
@@ -10,6 +13,8 @@ class Case(Frozen):
 
     id: str
     title: str
+    claim: str = ""
+    """The capability of a model that it proves. A real provider that fails it loses the claim and keeps its client."""
 
 
 _IMPORTABLE = Case(id="importable", title="The module imports and says what the specification says")
@@ -20,6 +25,14 @@ _STREAMS = Case(id="streams_and_ends_well", title="A streamed chat arrives in ch
 _USAGE = Case(id="reports_usage", title="An answer reports its tokens")
 _COUNTS = Case(id="counts_tokens", title="The tokens of a request are counted before it is sent")
 _UNKNOWN = Case(id="unknown_model_is_an_error", title="An unknown model is an error of the right shape")
+_CLAIMED = (
+    Case(id="calls_tools", title="A tool is called with arguments of its schema", claim="tool_call"),
+    Case(id="streams_tool_calls", title="A streamed tool call has its arguments in pieces", claim="tool_call"),
+    Case(id="takes_tool_results", title="The result of a tool is taken and answered", claim="tool_call"),
+    Case(id="answers_in_schema", title="An answer keeps to the JSON schema asked for", claim="structured_output"),
+    Case(id="embeds", title="Texts become vectors of one length", claim="embeddings"),
+    Case(id="reads_images", title="An image is taken with a question about it", claim="vision"),
+)
 
 
 def derive(spec: ClientSpec) -> tuple[Case, ...]:
@@ -33,4 +46,20 @@ def derive(spec: ClientSpec) -> tuple[Case, ...]:
         absent.add(_MODELS)
     if "count_tokens" not in operations:
         absent.add(_COUNTS)
-    return tuple(case for case in wanted if case not in absent)
+    claims = set(_claims(spec)) & protocol_named(spec.protocol).provable
+    return (*(case for case in wanted if case not in absent), *(case for case in _CLAIMED if case.claim in claims))
+
+
+def claims_refuted(failed: tuple[str, ...]) -> frozenset[str]:
+    """The capabilities that those failed cases were to prove; none where another case is among them."""
+    claims = {case.id: case.claim for case in _CLAIMED}
+    return frozenset(claims[case] for case in failed) if set(failed) <= claims.keys() else frozenset()
+
+
+def _claims(spec: ClientSpec) -> Iterator[str]:
+    """What is said of the model that is tried, and whether there is another that embeds."""
+    for model in spec.models:
+        if model.id == spec.test_model:
+            yield from model.capabilities
+    if spec.embedding_model and spec.endpoint("embeddings"):
+        yield "embeddings"

@@ -72,7 +72,9 @@ OPENAI_CHAT = WireProtocol(
     endpoints=(
         Endpoint(operation="chat", method="POST", path="/chat/completions"),
         Endpoint(operation="models", method="GET", path="/models"),
+        Endpoint(operation="embeddings", method="POST", path="/embeddings"),
     ),
+    optional=frozenset({"embeddings"}),
     base_suffixes=("/chat/completions", "/messages"),
     base_varies=True,
     sdk="openai",
@@ -83,6 +85,7 @@ OPENAI_CHAT = WireProtocol(
     chat_body=chat_body,
     usage_of=usage_of,
     stream_reader=StreamUsage,
+    provable=frozenset({"embeddings", "structured_output", "tool_call", "vision"}),
     served_at="/v1/chat/completions",
     stream_error=stream_error,
     error_body=error_body,

@@ -64,6 +64,8 @@ class WireProtocol(Frozen):
     """The base path at which contract tests have the reference provider speak it."""
     served_at: str = ""
     """The router's path at which its models are served as they are; empty where there is none."""
+    provable: frozenset[str] = frozenset()
+    """The capabilities of models that its generated test can prove."""
     passed_headers: tuple[str, ...] = ()
     """Headers of a caller, in lower case, that go on to the provider and win over the specification's."""
     chat_body: Callable[[str, Quirks], dict[str, Any]]

@@ -18,13 +18,30 @@ import openai
 import pytest
 
 PROVIDER = "acme"
-DIGEST = "43a15c137afd5da23e1b8940e415268b2be062b0a3d9531720b3460867393857"
+DIGEST = "159c1f836178218799e7a95ba978d1156909bdbbce96b28d00e94d671fa07428"
 MODEL = "anvil"
-MODELS = ["anvil", "rocket/skates:v2"]
+MODELS = ["anvil", "anvil-embed", "rocket/skates:v2"]
 AUTH_HEADER = "Authorization"
 AUTH_SCHEME = "Bearer"
 UNKNOWN = "no-such-model-modelscan"
 MESSAGES: Any = [{"role": "user", "content": "Say hello."}]
+QUESTION: Any = {"role": "user", "content": "What is the weather in Paris? Call the tool get_weather to find out."}
+PARAMETERS: Any = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "description": "The name of the city."}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+SCHEMA: Any = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "year": {"type": "integer"}},
+    "required": ["name", "year"],
+    "additionalProperties": False,
+}
+# Whether the server that is talked to is ModelScan's reference provider, which costs nothing.
+FREE = "MODELSCAN_CONTRACT_BASE_URL" not in os.environ or os.environ.get("MODELSCAN_CONTRACT_FREE") == "yes"
+# One red pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 
 
 def _load() -> ModuleType:
@@ -70,6 +87,14 @@ def client(server: tuple[str, str]) -> Iterator[openai.OpenAI]:
 
 def _connect(base_url: str, key: str) -> Any:
     return _load().Client(key or "none", base_url=base_url, max_retries=0, timeout=60)
+
+
+TOOLS: Any = [
+    {
+        "type": "function",
+        "function": {"name": "get_weather", "description": "The weather in a city.", "parameters": PARAMETERS},
+    }
+]
 
 
 def test_importable() -> None:
@@ -127,3 +152,71 @@ def test_unknown_model_is_an_error(client: openai.OpenAI) -> None:
         assert error.body, "the error has no body"
     else:
         pytest.skip(f"this server answers every model name, this one as {answer.model!r}")
+
+
+def test_calls_tools(client: openai.OpenAI) -> None:
+    """A tool is called with arguments of its schema."""
+    answer = client.chat.completions.create(model=MODEL, messages=[QUESTION], tools=TOOLS, max_tokens=512)
+    calls = answer.choices[0].message.tool_calls
+    assert calls, f"no tool was called; it said: {answer.choices[0].message.content!r:.200}"
+    assert calls[0].id
+    assert calls[0].type == "function"
+    assert calls[0].function.name == "get_weather"
+    assert "city" in json.loads(calls[0].function.arguments)
+
+
+def test_streams_tool_calls(client: openai.OpenAI) -> None:
+    """A streamed tool call has its arguments in pieces."""
+    name, arguments = "", ""
+    with client.chat.completions.create(
+        model=MODEL, messages=[QUESTION], tools=TOOLS, max_tokens=512, stream=True
+    ) as stream:
+        for piece in (call for chunk in stream for choice in chunk.choices for call in choice.delta.tool_calls or []):
+            if piece.index == 0 and piece.function is not None:
+                name += piece.function.name or ""
+                arguments += piece.function.arguments or ""
+    assert name == "get_weather", f"the tool that was called has the name {name!r}"
+    assert "city" in json.loads(arguments)
+
+
+def test_takes_tool_results(client: openai.OpenAI) -> None:
+    """The result of a tool is taken and answered."""
+    function = {"name": "get_weather", "arguments": '{"city": "Paris"}'}
+    call = {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [{"id": "call00001", "type": "function", "function": function}],
+    }
+    result = {"role": "tool", "tool_call_id": "call00001", "content": "It is sunny in Paris, 21 degrees."}
+    conversation: Any = [QUESTION, call, result]
+    answer = client.chat.completions.create(model=MODEL, messages=conversation, tools=TOOLS, max_tokens=512)
+    assert answer.choices[0].message.content or answer.choices[0].message.tool_calls, "the answer is empty"
+
+
+def test_answers_in_schema(client: openai.OpenAI) -> None:
+    """An answer keeps to the JSON schema asked for."""
+    form: Any = {"type": "json_schema", "json_schema": {"name": "invention", "schema": SCHEMA, "strict": True}}
+    asked: Any = [
+        {"role": "user", "content": "Name one invention and its year, as JSON with the members name and year."}
+    ]
+    answer = client.chat.completions.create(model=MODEL, messages=asked, response_format=form, max_tokens=512)
+    told = json.loads(answer.choices[0].message.content or "")
+    assert isinstance(told["name"], str)
+    assert isinstance(told["year"], int)
+
+
+def test_embeds(client: openai.OpenAI) -> None:
+    """Texts become vectors of one length."""
+    rows = client.embeddings.create(model="anvil-embed", input=["hello", "good evening"]).data
+    assert len(rows) == 2
+    assert len(rows[0].embedding) == len(rows[1].embedding) > 0
+    assert rows[0].embedding != rows[1].embedding
+
+
+@pytest.mark.skipif(not FREE, reason="an image would be billed: the claim is not tried here")
+def test_reads_images(client: openai.OpenAI) -> None:
+    """An image is taken with a question about it."""
+    image = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PIXEL}"}}
+    asked: Any = [{"role": "user", "content": [{"type": "text", "text": "What colour is this?"}, image]}]
+    answer = client.chat.completions.create(model=MODEL, messages=asked, max_tokens=16)
+    assert answer.choices[0].message.content, "the answer is empty"

@@ -18,13 +18,30 @@ import anthropic
 import pytest
 
 PROVIDER = "claudia"
-DIGEST = "428a7334f7ffb7aff824fbad8e4195e60aeb1e574089a4cc6345f3e9b6dd0597"
+DIGEST = "bb9e2ce1c5fc84e3843c747d51d219ea7b2ced702254e96b1cd0c46561a394b1"
 MODEL = "sonata"
 MODELS = ["sonata"]
 AUTH_HEADER = "x-api-key"
 AUTH_SCHEME = ""
 UNKNOWN = "no-such-model-modelscan"
 MESSAGES: Any = [{"role": "user", "content": "Say hello."}]
+QUESTION: Any = {"role": "user", "content": "What is the weather in Paris? Call the tool get_weather to find out."}
+PARAMETERS: Any = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "description": "The name of the city."}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+SCHEMA: Any = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "year": {"type": "integer"}},
+    "required": ["name", "year"],
+    "additionalProperties": False,
+}
+# Whether the server that is talked to is ModelScan's reference provider, which costs nothing.
+FREE = "MODELSCAN_CONTRACT_BASE_URL" not in os.environ or os.environ.get("MODELSCAN_CONTRACT_FREE") == "yes"
+# One red pixel.
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC"
 
 
 def _load() -> ModuleType:
@@ -70,6 +87,9 @@ def client(server: tuple[str, str]) -> Iterator[anthropic.Anthropic]:
 
 def _connect(base_url: str, key: str) -> Any:
     return _load().Client(key or "none", base_url=base_url, max_retries=0, timeout=60)
+
+
+TOOLS: Any = [{"name": "get_weather", "description": "The weather in a city.", "input_schema": PARAMETERS}]
 
 
 def test_importable() -> None:
@@ -135,3 +155,57 @@ def test_unknown_model_is_an_error(client: anthropic.Anthropic) -> None:
         assert error.body, "the error has no body"
     else:
         pytest.skip(f"this server answers every model name, this one as {answer.model!r}")
+
+
+def test_calls_tools(client: anthropic.Anthropic) -> None:
+    """A tool is called with arguments of its schema."""
+    answer = client.messages.create(model=MODEL, messages=[QUESTION], tools=TOOLS, max_tokens=512)
+    calls = [block for block in answer.content if block.type == "tool_use"]
+    assert calls, f"no tool was called; it ended with {answer.stop_reason}"
+    assert answer.stop_reason == "tool_use"
+    assert calls[0].id
+    assert calls[0].name == "get_weather"
+    assert "city" in calls[0].input
+
+
+def test_streams_tool_calls(client: anthropic.Anthropic) -> None:
+    """A streamed tool call has its arguments in pieces."""
+    names, arguments = [], ""
+    with client.messages.create(model=MODEL, messages=[QUESTION], tools=TOOLS, max_tokens=512, stream=True) as stream:
+        for event in stream:
+            if event.type == "content_block_start" and event.content_block.type == "tool_use":
+                names.append(event.content_block.name)
+            elif event.type == "content_block_delta" and event.delta.type == "input_json_delta" and len(names) == 1:
+                arguments += event.delta.partial_json
+    assert names[:1] == ["get_weather"], f"these tools were called: {names}"
+    assert "city" in json.loads(arguments)
+
+
+def test_takes_tool_results(client: anthropic.Anthropic) -> None:
+    """The result of a tool is taken and answered."""
+    call = {"type": "tool_use", "id": "toolu_00001", "name": "get_weather", "input": {"city": "Paris"}}
+    result = {"type": "tool_result", "tool_use_id": "toolu_00001", "content": "It is sunny in Paris, 21 degrees."}
+    conversation: Any = [QUESTION, {"role": "assistant", "content": [call]}, {"role": "user", "content": [result]}]
+    answer = client.messages.create(model=MODEL, messages=conversation, tools=TOOLS, max_tokens=512)
+    assert answer.content, "the answer is empty"
+
+
+def test_answers_in_schema(client: anthropic.Anthropic) -> None:
+    """An answer keeps to the JSON schema asked for."""
+    config: Any = {"format": {"type": "json_schema", "schema": SCHEMA}}
+    asked: Any = [
+        {"role": "user", "content": "Name one invention and its year, as JSON with the members name and year."}
+    ]
+    answer = client.messages.create(model=MODEL, messages=asked, output_config=config, max_tokens=512)
+    told = json.loads("".join(block.text for block in answer.content if block.type == "text"))
+    assert isinstance(told["name"], str)
+    assert isinstance(told["year"], int)
+
+
+@pytest.mark.skipif(not FREE, reason="an image would be billed: the claim is not tried here")
+def test_reads_images(client: anthropic.Anthropic) -> None:
+    """An image is taken with a question about it."""
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PIXEL}}
+    asked: Any = [{"role": "user", "content": [{"type": "text", "text": "What colour is this?"}, image]}]
+    answer = client.messages.create(model=MODEL, messages=asked, max_tokens=16)
+    assert answer.content, "the answer is empty"

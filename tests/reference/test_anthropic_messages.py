@@ -123,3 +123,48 @@ def test_it_writes_malformed_answers_on_demand(origin: str) -> None:
         post(origin, ASKED, x_reference_fault="malformed").json()
     streamed = post(origin, {**ASKED, "stream": True}, x_reference_fault="malformed").text
     assert streamed.count('data: {"type": \n\n') == 1
+
+
+WEATHER: Any = {"name": "weather", "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}}}
+TIME: Any = {"name": "time", "input_schema": {"type": "object"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "called"),
+    [
+        (None, ["weather"]),
+        ({"type": "any"}, ["weather"]),
+        ({"type": "tool", "name": "time"}, ["time"]),
+        ({"type": "auto", "disable_parallel_tool_use": False}, ["weather", "time"]),
+        ({"type": "none"}, []),
+    ],
+)
+def test_a_tool_that_is_offered_is_called(origin: str, choice: Any, called: list[str]) -> None:
+    answer = post(origin, {**ASKED, "tools": [WEATHER, TIME, "odd"], "tool_choice": choice}).json()
+    assert [block["name"] for block in answer["content"] if block["type"] == "tool_use"] == called
+    assert answer["stop_reason"] == ("tool_use" if called else "end_turn")
+
+
+def test_streamed_tool_calls_come_in_pieces_that_make_the_whole(sdk: anthropic.Anthropic) -> None:
+    together: Any = {"type": "auto", "disable_parallel_tool_use": False}
+    with sdk.messages.stream(
+        model="echo", messages=HELLO, max_tokens=16, tools=[WEATHER, TIME], tool_choice=together
+    ) as stream:
+        message = stream.get_final_message()
+    told = [(block.name, block.input) for block in message.content if block.type == "tool_use"]
+    assert told == [("weather", {"city": "example"}), ("time", {})]
+
+
+def test_the_result_of_a_tool_is_said_again(origin: str) -> None:
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": [{"type": "text", "text": "sunny today"}]}
+    conversation = [*HELLO, {"role": "assistant", "content": "…"}, {"role": "user", "content": [result]}]
+    answer = post(origin, {**ASKED, "messages": conversation, "tools": [WEATHER]}).json()
+    assert answer["content"] == [{"type": "text", "text": "sunny today"}]
+
+
+def test_an_answer_keeps_to_the_schema_that_was_asked_for(origin: str) -> None:
+    config = {"format": {"type": "json_schema", "schema": {"type": "array", "items": {"type": "boolean"}}}}
+    answer = post(origin, {**ASKED, "output_config": config}).json()
+    assert answer["content"] == [{"type": "text", "text": "[true]"}]
+    other = post(origin, {**ASKED, "output_config": {"effort": "low"}}).json()
+    assert other["content"] == [{"type": "text", "text": "one two three"}]

@@ -164,3 +164,77 @@ def test_it_writes_malformed_answers_on_demand(origin: str) -> None:
     bad = [line for line in streamed.split("\n\n") if line == 'data: {"choices": [']
     assert len(bad) == 1
     assert streamed.endswith("data: [DONE]\n\n")
+
+
+WEATHER: Any = {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+TIME: Any = {"name": "time", "parameters": None}
+TOOLS: Any = [{"type": "function", "function": WEATHER}, {"type": "function", "function": TIME}, "no tool"]
+
+
+@pytest.mark.parametrize(
+    ("more", "called"),
+    [
+        ({}, ["weather"]),
+        ({"tool_choice": "auto"}, ["weather"]),
+        ({"tool_choice": {"type": "function", "function": {"name": "time"}}}, ["time"]),
+        ({"parallel_tool_calls": True}, ["weather", "time"]),
+        ({"tool_choice": "none"}, []),
+        ({"tools": "odd"}, []),
+    ],
+)
+def test_a_tool_that_is_offered_is_called(origin: str, more: dict[str, Any], called: list[str]) -> None:
+    asked = {"model": "echo", "messages": HELLO, "tools": TOOLS, **more}
+    choice = post(origin, asked).json()["choices"][0]
+    calls = choice["message"].get("tool_calls", [])
+    assert [call["function"]["name"] for call in calls] == called
+    assert choice["finish_reason"] == ("tool_calls" if called else "stop")
+    wanted = {"weather": {"city": "example"}, "time": {}}
+    assert all(json.loads(call["function"]["arguments"]) == wanted[call["function"]["name"]] for call in calls)
+
+
+def test_streamed_tool_calls_come_in_pieces_that_make_the_whole(sdk: openai.OpenAI) -> None:
+    with sdk.chat.completions.stream(model="echo", messages=HELLO, tools=TOOLS[:2], parallel_tool_calls=True) as stream:
+        message = stream.get_final_completion().choices[0].message
+    assert message.tool_calls is not None
+    told = [(call.function.name, json.loads(call.function.arguments)) for call in message.tool_calls]
+    assert told == [("weather", {"city": "example"}), ("time", {})]
+
+
+def test_the_result_of_a_tool_is_said_again(origin: str) -> None:
+    result = {"role": "tool", "tool_call_id": "call00001", "content": "sunny today"}
+    answer = post(origin, {"model": "echo", "messages": [*HELLO, result], "tools": TOOLS}).json()
+    assert answer["choices"][0]["message"]["content"] == "sunny today"
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"type": "json_schema", "json_schema": {"schema": {"type": "integer"}}}, "1"),
+        ({"type": "json_schema", "json_schema": "odd"}, "{}"),
+        ({"type": "text"}, "one two three"),
+    ],
+)
+def test_an_answer_keeps_to_the_schema_that_was_asked_for(origin: str, form: Any, said: str) -> None:
+    answer = post(origin, {"model": "echo", "messages": HELLO, "response_format": form}).json()
+    assert answer["choices"][0]["message"]["content"] == said
+
+
+@pytest.mark.parametrize("form", ["base64", "float"])
+def test_texts_become_vectors_in_the_form_that_was_asked_for(sdk: openai.OpenAI, form: Any) -> None:
+    told = sdk.embeddings.create(model="echo", input=["one two", "three"], encoding_format=form)
+    again = sdk.embeddings.create(model="echo", input="three")
+    assert [len(row.embedding) for row in told.data] == [8, 8] or form == "base64"
+    assert told.data[1].embedding == again.data[0].embedding or form == "base64"
+    assert len(told.data[0].embedding) == (44 if form == "base64" else 8)
+    assert told.usage.prompt_tokens == 3
+
+
+def test_vectors_of_nothing_are_refused_and_faults_are_shown(origin: str) -> None:
+    def embed(body: Any, **headers: str) -> httpx2.Response:
+        given = {"authorization": f"Bearer {KEY}", **headers}
+        return httpx2.post(f"{origin}/v1/embeddings", json=body, headers=given, timeout=10)
+
+    refused = embed({"model": "echo"})
+    assert (refused.status_code, refused.json()["error"]["param"]) == (400, "input")
+    assert embed({"model": "echo", "input": "x"}, **{"x-reference-fault": "500"}).status_code == 500
+    assert embed({"model": "other", "input": "x"}).status_code == 404

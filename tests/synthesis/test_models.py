@@ -7,6 +7,7 @@ from modelscan.sources.provider_itself import Observation
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.models import left_out, models_for
 from modelscan.types import SourceRecord
+from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from modelscan.wire.openai_chat import OPENAI_CHAT
 from tests.synthesis.telling import ACME, BOX, evidence, listed, operator, provider, saw
 
@@ -21,14 +22,39 @@ def itself(*models: str) -> Observation:
 
 def test_only_what_chats_in_this_protocol_is_served() -> None:
     told = evidence("acme", listed())
-    assert ids(told) == ["anvil", "anvil-guard", "anvil-old", "rocket/skates:v2"]
-    assert left_out(told) == 5
+    assert ids(told) == ["anvil", "anvil-embed", "anvil-guard", "anvil-old", "rocket/skates:v2"]
+    assert left_out(told, OPENAI_CHAT) == 4
+
+
+def test_what_makes_vectors_is_served_as_such_and_never_tried_with_a_chat() -> None:
+    told = evidence("acme/anvil-embed", listed())
+    models, tried, _ = models_for(told, ACME, OPENAI_CHAT)
+    assert {model.id: model.capabilities for model in models}["anvil-embed"] == ("embeddings",)
+    assert tried == "anvil"
+    other = models_for(evidence("acme", listed()), ACME, ANTHROPIC_MESSAGES)[0]
+    assert "anvil-embed" not in {model.id for model in other}
+    assert left_out(told, ANTHROPIC_MESSAGES) == 5
+
+
+def test_a_provider_whose_models_all_make_vectors_has_none_to_chat_with() -> None:
+    only = {"acme-embed": {"id": "acme-embed", "modalities": {"input": ["text"], "output": ["text"]}}}
+    with pytest.raises(NotEnoughEvidence, match="no source lists a model that chats"):
+        models_for(evidence("acme", listed(models=only)), ACME, OPENAI_CHAT)
+
+
+def test_on_an_own_server_names_tell_what_makes_vectors_unless_all_do() -> None:
+    def served(*names: str) -> list[tuple[str, tuple[str, ...]]]:
+        told = evidence("local", operator(), provider(saw("GET", 200, *names)))
+        return [(model.id, model.capabilities) for model in models_for(told, BOX, OPENAI_CHAT)[0]]
+
+    assert served("BAAI/bge-m3", "smol") == [("BAAI/bge-m3", ("embeddings",)), ("smol", ())]
+    assert served("nomic-embed-text") == [("nomic-embed-text", ())]
 
 
 def test_what_the_provider_lists_itself_goes_before_the_list() -> None:
     told = evidence("acme", listed(), provider(itself("anvil", "anvil-embed", "brand-new"), url=ACME))
     models, _, record = models_for(told, ACME, OPENAI_CHAT)
-    assert ([model.id for model in models], record.source) == (["anvil"], "provider")
+    assert ([model.id for model in models], record.source) == (["anvil", "anvil-embed"], "provider")
     assert models[0].context_tokens == 128_000
 
 
@@ -76,7 +102,7 @@ def test_an_unlisted_model_is_told_with_the_nearest() -> None:
 
 
 def test_a_model_like_no_other_is_told_with_what_there_is() -> None:
-    with pytest.raises(UnknownIdentifier, match="It has anvil, anvil-guard"):
+    with pytest.raises(UnknownIdentifier, match="It has anvil, anvil-embed, anvil-guard"):
         models_for(evidence("acme/00000", listed()), ACME, OPENAI_CHAT)
 
 

@@ -64,7 +64,14 @@ def test_a_listed_provider_is_what_the_list_says() -> None:
     spec = first(evidence("acme/anvil", listed()))
     assert (spec.name, spec.base_url, spec.protocol, spec.test_model) == ("Acme", ACME, "openai_chat", "anvil")
     assert spec.auth == Auth(env=("ACME_KEY",))
-    assert [model.id for model in spec.models] == ["anvil", "anvil-guard", "anvil-old", "rocket/skates:v2"]
+    assert [model.id for model in spec.models] == [
+        "anvil",
+        "anvil-embed",
+        "anvil-guard",
+        "anvil-old",
+        "rocket/skates:v2",
+    ]
+    assert [endpoint.operation for endpoint in spec.endpoints] == ["chat", "models", "embeddings"]
     assert not spec.operator_host
 
 
@@ -80,8 +87,8 @@ def test_the_words_say_the_hypothesis_and_what_is_left_out() -> None:
     proposal = propose(evidence("acme", listed()))
     assert proposal is not None
     assert proposal.words == (
-        f"OpenAI chat completions at {ACME}, key in Authorization, models: 4 "
-        "(5 more that models.dev lists are no chat models of this protocol)"
+        f"OpenAI chat completions at {ACME}, key in Authorization, models: 5 "
+        "(4 more that models.dev lists are no models of this protocol)"
     )
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from modelscan.types import Auth, ClientSpec, Endpoint, Quirks
+from modelscan.types import Auth, ClientSpec, Endpoint, Model, Quirks
 from tests.validation.specs import ENDPOINTS, a_spec
 
 
@@ -94,3 +94,17 @@ def test_what_is_not_at_its_default_is_stated_and_counts() -> None:
     ]
     assert len({spec.digest for spec in specs}) == len(specs)
     assert [ClientSpec.model_validate(spec.stated()) for spec in specs] == specs
+
+
+def test_what_did_not_hold_is_left_out_of_the_model_that_was_tried_alone() -> None:
+    able = Model(id="anvil", capabilities=("reasoning", "tool_call"))
+    others = (Model(id="anvil-embed", capabilities=("embeddings",)), Model(id="rocket", capabilities=("tool_call",)))
+    embeddings = Endpoint(operation="embeddings", method="POST", path="/embeddings")
+    spec = a_spec(models=(able, *others), endpoints=(*ENDPOINTS, embeddings))
+    assert spec.embedding_model == "anvil-embed"
+    less = spec.without({"tool_call"})
+    assert [model.capabilities for model in less.models] == [("reasoning",), ("embeddings",), ("tool_call",)]
+    assert (less.endpoints, less.digest != spec.digest) == (spec.endpoints, True)
+    none = spec.without({"embeddings"})
+    assert ([model.id for model in none.models], none.endpoints) == (["anvil", "rocket"], ENDPOINTS)
+    assert none.embedding_model is None

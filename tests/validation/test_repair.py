@@ -89,6 +89,50 @@ def test_a_proposal_that_was_tried_before_is_not_tried_again() -> None:
     assert len(loop.heard) == 1
 
 
+ABLE = Model(id="anvil", capabilities=("reasoning", "structured_output", "tool_call"))
+
+
+def claiming(reports: Sequence[ValidationReport]) -> Loop:
+    """A loop that proposes one specification, which claims a lot of its model."""
+    loop = Loop(reports, urls=[])
+    loop.urls = iter(["https://a"])
+    loop.propose = lambda attempts: (a_spec(models=(ABLE,)), "all of it") if not attempts else None  # type: ignore[method-assign]
+    return loop
+
+
+def failing(*cases: str, at: Level = Level.LIVE) -> ValidationReport:
+    results = tuple(CaseResult(case=case, level=at, outcome="failed", detail="no") for case in cases)
+    return ValidationReport(level=Level.PROBE, why_not_higher="It failed.", results=results)
+
+
+def test_a_capability_that_does_not_hold_is_withdrawn_and_the_client_stays() -> None:
+    loop = claiming([failing("calls_tools", "streams_tool_calls"), GREEN])
+    repaired = loop.run()
+    assert repaired.spec.models[0].capabilities == ("reasoning", "structured_output")
+    second = repaired.attempts[1]
+    assert second.proposal == "the same without tool_call, which did not hold"
+    assert second.changes == (
+        Change(
+            field="models anvil capabilities",
+            before="3: reasoning, structured_output, tool_call",
+            after="2: reasoning, structured_output",
+        ),
+    )
+    assert loop.shown == []
+
+
+def test_two_claims_may_fall_one_after_the_other() -> None:
+    loop = claiming([failing("answers_in_schema"), failing("takes_tool_results"), GREEN])
+    assert loop.run().spec.models[0].capabilities == ("reasoning",)
+
+
+@pytest.mark.parametrize("report", [failing("calls_tools", "chats"), failing("calls_tools", at=Level.CONTRACT)])
+def test_a_failure_of_anything_else_withdraws_no_claim(report: ValidationReport) -> None:
+    loop = claiming([report])
+    with pytest.raises(ValidationFailed, match="in one loop"):
+        loop.run()
+
+
 def test_no_proposal_at_all_is_a_lack_of_evidence() -> None:
     with pytest.raises(NotEnoughEvidence):
         Loop([], urls=[]).run()

@@ -232,6 +232,42 @@ def test_a_case_that_the_generated_test_skips_by_itself_keeps_from_no_level(sand
     assert outcomes(report, Level.LIVE)["unknown_model_is_an_error"] == "skipped"
 
 
+@pytest.mark.parametrize("protocol", ["openai_chat", "anthropic_messages"])
+def test_what_a_model_is_said_to_do_is_proved_but_for_what_would_be_billed(sandbox: Sandbox, protocol: str) -> None:
+    able = Model(id="anvil", capabilities=("structured_output", "tool_call", "vision"))
+    row = protocol_named(protocol)
+    models = (able, Model(id="anvil-embed", capabilities=("embeddings",)))
+    spec = a_spec(protocol=protocol, models=models, auth=KEYLESS, endpoints=row.endpoints, headers=row.headers)
+    app = create_reference(models=("anvil", "anvil-embed"), protocol=protocol, base_path="/x")
+    with serve_in_thread(app) as origin:
+        report = proved(sandbox, spec.model_copy(update={"base_url": f"{origin}/x"}))
+    claimed = {"calls_tools", "streams_tool_calls", "takes_tool_results", "answers_in_schema", "reads_images"}
+    assert claimed | ({"embeds"} if protocol == "openai_chat" else set()) <= all_passed(spec).keys()
+    assert outcomes(report, Level.CONTRACT) == all_passed(spec)
+    assert (report.level, outcomes(report, Level.LIVE)) == (Level.LIVE, all_passed(spec) | {"reads_images": "skipped"})
+    assert "would be billed" in next(result.detail for result in report.results if result.outcome == "skipped")
+
+
+def test_a_model_that_calls_no_tool_fails_just_the_cases_that_claim_it(sandbox: Sandbox) -> None:
+    async def toolless(scope: Scope, receive: Any, send: Any) -> None:
+        """A server that does not know tools: it passes over what it does not know."""
+
+        async def without_tools() -> Any:
+            message = await receive()
+            body = message.get("body", b"").replace(b'"tools"', b'"stools"')
+            return {**message, "body": body}
+
+        if scope["type"] == "http":
+            kept = [(name, value) for name, value in scope["headers"] if name != b"content-length"]
+            await reference(KEYLESS, None)({**scope, "headers": kept}, without_tools, send)
+
+    spec = a_spec(models=(Model(id="anvil", capabilities=("tool_call",)),), auth=KEYLESS)
+    with serve_in_thread(toolless) as origin:
+        report = proved(sandbox, spec.model_copy(update={"base_url": f"{origin}/v1"}))
+    assert [result.case for result in report.failed] == ["calls_tools", "streams_tool_calls"]
+    assert "no tool was called; it said: 'What is the weather in Paris?" in report.failed[0].detail
+
+
 def test_a_client_of_messages_climbs_to_live_too(sandbox: Sandbox) -> None:
     messages = protocol_named("anthropic_messages")
     dressed = {"protocol": messages.name, "auth": messages.auth, "endpoints": messages.endpoints}
