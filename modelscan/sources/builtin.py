@@ -21,6 +21,7 @@ class Row(Frozen):
 
 
 ROWS: dict[str, Row] = {
+    "aihubmix": Row(base_url="https://aihubmix.com/v1", doc="https://docs.aihubmix.com/en"),
     "anthropic": Row(
         base_url="https://api.anthropic.com",
         doc="https://platform.claude.com/docs/en/api/messages",
@@ -32,9 +33,13 @@ ROWS: dict[str, Row] = {
     "groq": Row(base_url="https://api.groq.com/openai/v1", doc="https://console.groq.com/docs/openai"),
     "mistral": Row(base_url="https://api.mistral.ai/v1", doc="https://docs.mistral.ai/api/"),
     "openai": Row(base_url="https://api.openai.com/v1", doc="https://platform.openai.com/docs/api-reference"),
+    "perplexity": Row(
+        base_url="https://api.perplexity.ai", doc="https://docs.perplexity.ai/guides/chat-completions-guide"
+    ),
     "togetherai": Row(
         base_url="https://api.together.xyz/v1", doc="https://docs.together.ai/docs/openai-api-compatibility"
     ),
+    "v0": Row(base_url="https://api.v0.dev/v1", doc="https://vercel.com/docs/v0/api"),
     "venice": Row(base_url="https://api.venice.ai/api/v1", doc="https://docs.venice.ai/overview/about-venice"),
     "vercel": Row(base_url="https://ai-gateway.vercel.sh/v1", doc="https://vercel.com/docs/ai-gateway/openai-compat"),
     "xai": Row(base_url="https://api.x.ai/v1", doc="https://docs.x.ai/docs/api-reference"),
