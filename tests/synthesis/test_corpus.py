@@ -81,10 +81,10 @@ def test_every_provider_is_specified_or_refused_with_a_reason(
 ) -> None:
     reasons = Counter(one.protocol if isinstance(one, ClientSpec) else one.code for one in outcomes.values())
     assert reasons == {
-        "openai_chat": 119,
+        "openai_chat": 122,
         "anthropic_messages": 7,
         "unsupported-protocol": 10,
-        "not-enough-evidence": 8,
+        "not-enough-evidence": 5,
         "host-refused": 3,
     }
     assert all(one.hint for one in outcomes.values() if isinstance(one, ModelScanError))
