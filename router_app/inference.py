@@ -15,7 +15,7 @@ from modelscan.errors import (
     UpstreamFailed,
     WrongEndpoint,
 )
-from modelscan.wire import WireProtocol, protocol_named
+from modelscan.wire import WireProtocol, protocol_of
 from router_app.adapting import ADAPTING
 from router_app.exchange import Exchange, cancelled_when_left
 from router_app.hiding import Hiding
@@ -97,10 +97,11 @@ class Inference:
             await answer.aclose()
 
     def _refuse_other_protocols(self, route: Route) -> None:
-        other = protocol_named(route.spec.protocol)
+        other = protocol_of(route.spec)
         if other.name == self._protocol.name:
             return
-        where = f"Ask POST {other.served_at}" if other.served_at else "Use its generated client: modelscan sdks export"
+        export = f"Use its generated client: modelscan sdks export {route.spec.provider}"
+        where = f"Ask POST {other.served_at}" if other.served_at else export
         raise WrongEndpoint(
             f"{route.spec.provider}/{route.model} speaks {other.title}, which is not what this endpoint speaks.",
             hint=f"{where}.",

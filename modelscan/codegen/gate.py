@@ -5,7 +5,7 @@ import ast
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
 from modelscan.types import ClientSpec
-from modelscan.wire import Vocabulary, protocol_named
+from modelscan.wire import Vocabulary, protocol_of
 
 __all__ = ["check"]
 
@@ -38,7 +38,7 @@ def check(source: str, spec: ClientSpec) -> None:
     if read_spec(source).digest != spec.digest:
         raise _refused(0, "the SPEC of another specification")
     tree = ast.parse(source)
-    vocabulary = protocol_named(spec.protocol).vocabulary
+    vocabulary = protocol_of(spec).vocabulary
     for top in tree.body[1:]:
         if not isinstance(top, _TOP):
             raise _refused(top.lineno, f"{type(top).__name__} at module level")

@@ -12,13 +12,13 @@ from ruff import find_ruff_bin  # type: ignore[import-untyped]  # ships no types
 
 from modelscan.errors import GenerationRefused
 from modelscan.types import ClientSpec, SourceRecord
-from modelscan.wire import protocol_named
+from modelscan.wire import protocol_of
 from modelscan.wire.cases import derive
 
 __all__ = ["module_name", "render_client", "render_test"]
 
 _TAKEN = re.compile(
-    "anthropic|conftest|flows|generated|httpx2?|modelscan|openai|pydantic|pytest|router_app|setup|tasks|tests?|test_.*"
+    "anthropic|conftest|flows|generated|google|httpx2?|modelscan|openai|pydantic|pytest|router_app|setup|tasks|tests?|test_.*"
     # Windows opens its devices under these names, whatever the suffix.
     "|aux|con|nul|prn|com[0-9]|lpt[0-9]"
 )
@@ -42,7 +42,7 @@ def render_client(spec: ClientSpec, records: Sequence[SourceRecord]) -> str:
     """The client's module; `records` are those that the specification cites."""
     beside = [record.model_dump(mode="json", exclude={"payload"}) for record in records]
     literal_spec = _literal({**spec.stated(), "digest": spec.digest, "records": beside})
-    protocol = protocol_named(spec.protocol)
+    protocol = protocol_of(spec)
     template = _environment().get_template(protocol.client_template)
     return _formatted(template.render(spec=spec, protocol=protocol, records=records, literal_spec=literal_spec))
 
@@ -50,16 +50,14 @@ def render_client(spec: ClientSpec, records: Sequence[SourceRecord]) -> str:
 def render_test(spec: ClientSpec) -> str:
     """The contract's test, from the specification alone."""
     module = module_name(spec.provider)
-    protocol = protocol_named(spec.protocol)
+    protocol = protocol_of(spec)
     template = _environment().get_template(protocol.test_template)
     named = filter(None, (spec.test_model, spec.embedding_model))
     models = sorted({*named, *(model.id for model in spec.models[:50])})
-    cases = derive(spec)
-    return _formatted(
-        template.render(
-            spec=spec, protocol=protocol, module=module, test_module=f"test_{module}", models=models, cases=cases
-        )
-    )
+    stated = spec.stated()
+    names = {"module": module, "test_module": f"test_{module}", "models": models, "cases": derive(spec)}
+    rest = {"rest": stated.get("rest"), "endpoints": stated["endpoints"]}
+    return _formatted(template.render(spec=spec, protocol=protocol, rest=rest, **names))
 
 
 @cache

@@ -11,14 +11,20 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from modelscan.reference.anthropic_messages import ANTHROPIC_SURFACE
+from modelscan.reference.custom_rest import rest_surface
 from modelscan.reference.faults import Fault, fault_of
 from modelscan.reference.openai_chat import OPENAI_SURFACE
 from modelscan.reference.surface import Missing, Surface
 from modelscan.types import Auth
+from modelscan.wire import WireProtocol, protocol_named
 
 __all__ = ["create_reference"]
 
 _SURFACES = {surface.protocol.name: surface for surface in (OPENAI_SURFACE, ANTHROPIC_SURFACE)}
+
+
+def _surface(protocol: WireProtocol) -> Surface:
+    return rest_surface(protocol, protocol.rest) if protocol.rest else _SURFACES[protocol.name]
 
 
 def create_reference(
@@ -27,13 +33,15 @@ def create_reference(
     key: str | None = None,
     auth: Auth | None = None,
     base_path: str | None = None,
-    protocol: str = "openai_chat",
+    protocol: str | WireProtocol = "openai_chat",
 ) -> Starlette:
     """A provider that serves `models` below `base_path` (by default its protocol's usual one) and speaks `protocol`.
 
+    The protocol is given by its dialect's name, or as the row itself.
+
     With `key`, it serves only callers who carry it as `auth` says, by default in the protocol's own way.
     """
-    surface = _SURFACES[protocol]
+    surface = _surface(protocol_named(protocol) if isinstance(protocol, str) else protocol)
     provider = _Reference(tuple(models), key, auth or surface.protocol.auth, surface)
     base = (surface.protocol.reference_path if base_path is None else base_path).rstrip("/")
     serving = {
@@ -41,9 +49,14 @@ def create_reference(
         "count_tokens": provider.count_tokens,
         "embeddings": provider.embed,
         "models": provider.list_models,
+        "stream": provider.stream,
     }
     routes = [
-        Route(base + endpoint.path, serving[endpoint.operation], methods=[endpoint.method])
+        Route(
+            base + endpoint.path.replace("{model}", "{model:path}"),
+            serving[endpoint.operation],
+            methods=[endpoint.method],
+        )
         for endpoint in surface.protocol.endpoints
     ]
     routes += [
@@ -73,11 +86,17 @@ class _Reference:
         return JSONResponse(self._surface.model(model)) if model in self._models else self._unknown_model(model)
 
     async def chat(self, request: Request) -> Response:
+        return await self._chat(request, streamed=False)
+
+    async def stream(self, request: Request) -> Response:
+        return await self._chat(request, streamed=True)
+
+    async def _chat(self, request: Request, *, streamed: bool) -> Response:
         async def answer(asked: dict[str, Any]) -> Response:
             fault = fault_of(request.headers, asked)
             return await self._fault(fault) or self._surface.answer(asked, fault)
 
-        return await self._asked(request, answer, self._surface.missing)
+        return await self._asked(request, answer, self._surface.missing, streamed=streamed)
 
     async def count_tokens(self, request: Request) -> Response:
         async def answer(asked: dict[str, Any]) -> Response:
@@ -100,6 +119,8 @@ class _Reference:
         request: Request,
         answer: Callable[[dict[str, Any]], Awaitable[Response]],
         missing: Callable[[dict[str, Any]], Missing | None],
+        *,
+        streamed: bool = False,
     ) -> Response:
         """Answer a request to a model, unless its key, its form or its model is wrong."""
         if refused := self._refused(request):
@@ -108,6 +129,8 @@ class _Reference:
             asked = json.loads(await request.body())
         except ValueError:
             return self._error(400, "The body is not JSON.", "invalid_json")
+        if isinstance(asked, dict):
+            asked = self._surface.read(asked, request.path_params.get("model"), streamed)
         if not isinstance(asked, dict) or not isinstance(asked.get("model"), str):
             return self._error(400, "You must provide a model parameter.", "missing_required_parameter", "model")
         if lacks := missing(asked):

@@ -9,10 +9,15 @@ from starlette.responses import Response
 from modelscan.reference.faults import Fault
 from modelscan.wire.protocol import WireProtocol
 
-__all__ = ["Missing", "Surface"]
+__all__ = ["Missing", "Surface", "as_it_is"]
 
 Missing = tuple[str, str]
 """(what to say, the parameter that is missing)"""
+
+
+def as_it_is(asked: dict[str, Any], _model: str | None, _streamed: bool) -> dict[str, Any]:
+    """The body says all: model, messages, limit and whether to stream."""
+    return asked
 
 
 @dataclass(frozen=True)
@@ -29,3 +34,5 @@ class Surface:
     model: Callable[[str], dict[str, Any]]
     embed: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     """The answer to a request for vectors, in protocols that have such."""
+    read: Callable[[dict[str, Any], str | None, bool], dict[str, Any]] = as_it_is
+    """(body, the model that the path names, whether the path is a stream's) -> `model`, `messages`, and so on."""

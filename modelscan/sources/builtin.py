@@ -29,7 +29,15 @@ ROWS: dict[str, Row] = {
         bearer=True,  # So its documentation of authentication and its own SDK have it.
     ),
     "cerebras": Row(base_url="https://api.cerebras.ai/v1", doc="https://inference-docs.cerebras.ai/resources/openai"),
+    "cohere": Row(
+        base_url="https://api.cohere.com", doc="https://docs.cohere.com/v2/reference/chat", protocol="cohere_v2"
+    ),
     "deepinfra": Row(base_url="https://api.deepinfra.com/v1/openai", doc="https://deepinfra.com/docs/openai_api"),
+    "google": Row(
+        base_url="https://generativelanguage.googleapis.com",
+        doc="https://ai.google.dev/api/generate-content",
+        protocol="gemini_generate_content",
+    ),
     "groq": Row(base_url="https://api.groq.com/openai/v1", doc="https://console.groq.com/docs/openai"),
     "mistral": Row(base_url="https://api.mistral.ai/v1", doc="https://docs.mistral.ai/api/"),
     "openai": Row(base_url="https://api.openai.com/v1", doc="https://platform.openai.com/docs/api-reference"),

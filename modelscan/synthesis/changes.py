@@ -17,6 +17,8 @@ def changes_between(before: ClientSpec | None, after: ClientSpec) -> tuple[Chang
 def _changes(before: ClientSpec | None, after: ClientSpec) -> Iterable[Change]:
     for field in ("name", "protocol", "base_url"):
         yield Change(field=field, before=getattr(before, field, _NOTHING), after=getattr(after, field))
+    mappings = (spec.rest.name if spec and spec.rest else _NOTHING for spec in (before, after))
+    yield Change(field="mapping", before=next(mappings), after=next(mappings))
     yield Change(field="auth", before=_key(before.auth) if before else _NOTHING, after=_key(after.auth))
     old = {model.id: model for model in before.models} if before else {}
     new = {model.id: model for model in after.models}

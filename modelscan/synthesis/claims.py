@@ -1,7 +1,7 @@
 """What the records claim of one field each, the likeliest claim first, with the record that makes it."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedProtocol
 from modelscan.sources.provider_itself import Observation
@@ -50,7 +50,7 @@ def protocols(evidence: Evidence) -> list[tuple[WireProtocol, SourceRecord]]:
             hint=f"If it has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
             package=package,
         )
-    if protocol not in {row.name for row in WIRE_PROTOCOLS}:
+    if protocol not in {row.dialect for row in WIRE_PROTOCOLS}:
         raise UnsupportedProtocol(
             f"{provider} speaks {protocol} (models.dev: {package}), for which there is no template yet.",
             hint=f"If it also has an OpenAI-compatible address: modelscan add {evidence.identifier} --base-url URL",
@@ -68,11 +68,16 @@ def _protocols_of_own_server(evidence: Evidence, operator: SourceRecord) -> list
             hint="Start the server, check --base-url, and add it again.",
             base_url=operator.url,
         )
-    observable = [row for row in WIRE_PROTOCOLS if row.endpoints]
-    spoken = [row for row in observable if _chats(evidence.observations, row, operator.url)]
     # Who gives the place of a chat, such as `…/v1/messages`, says which of several protocols is meant.
-    spoken.sort(key=lambda row: not _is_place_of_chat(row, operator.url))
-    return [(row, record) for row in spoken or observable]
+    rows = sorted(WIRE_PROTOCOLS, key=lambda row: not _is_place_of_chat(row, operator.url))
+    spoken = [row for row in rows if _chats(evidence.observations, row, operator.url)]
+    likely = [row for row in spoken or rows if _is_sure(evidence.observations, row, operator.url)]
+    return [(row, record) for row in likely or spoken]
+
+
+def _is_sure(observations: Sequence[Observation], row: WireProtocol, url: str) -> bool:
+    """Whether a mapping is more than one of many: some servers refuse all without a key, whatever the path."""
+    return not row.rest or _is_place_of_chat(row, url) or _chats(observations, row, url, refusals=frozenset())
 
 
 def _is_place_of_chat(row: WireProtocol, url: str) -> bool:
@@ -80,14 +85,16 @@ def _is_place_of_chat(row: WireProtocol, url: str) -> bool:
     return chat is not None and url.rstrip("/").endswith(chat.path)
 
 
-def _chats(observations: Sequence[Observation], row: WireProtocol, url: str) -> bool:
-    """Whether a chat of that protocol was answered by more than 'there is no such thing'."""
+def _chats(
+    observations: Sequence[Observation], row: WireProtocol, url: str, refusals: Collection[int] = _REFUSED
+) -> bool:
+    """Whether a chat of that protocol was answered by more than 'there is no such thing'; `refusals` count as well."""
     chat = row.endpoint("chat")
     places = {base + chat.path for base in row.bases(url)} if chat else set()
     return any(
         seen.base_url + seen.path in places
         and seen.status not in _NOT_HERE
-        and (seen.shape == "error" or seen.status in _REFUSED)
+        and (seen.status in refusals or (seen.shape == "error" and seen.status not in _REFUSED))
         for seen in observations
         if seen.method == "POST"
     )
@@ -184,7 +191,8 @@ def auths(evidence: Evidence, row: WireProtocol) -> list[tuple[Auth, SourceRecor
 
 def _auths_of_own_server(observations: Sequence[Observation], row: WireProtocol, env: tuple[str, ...]) -> list[Auth]:
     proven = next((seen.key_header for seen in observations if seen.with_key and seen.shape == "models"), None)
-    headers = [Auth(header=header, scheme=scheme, env=env) for header, scheme in _WEAK_AUTHS]
+    ways = dict.fromkeys([*_WEAK_AUTHS, (row.auth.header, row.auth.scheme)])
+    headers = [Auth(header=header, scheme=scheme, env=env) for header, scheme in ways]
     headers.sort(key=lambda auth: (auth.header != proven, auth.header != row.auth.header))
     if proven:
         return headers

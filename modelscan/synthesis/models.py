@@ -8,7 +8,7 @@ from modelscan.errors import NotEnoughEvidence, UnknownIdentifier, UnsupportedPr
 from modelscan.sources.gpustack import chat_models_of
 from modelscan.sources.models_dev import ListedModel, ListedProvider, models_of
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import Model, SourceRecord
+from modelscan.types import Model, SourceRecord, fits_a_path
 from modelscan.wire import WireProtocol
 
 __all__ = ["left_out", "models_for"]
@@ -25,6 +25,8 @@ def models_for(evidence: Evidence, base_url: str, row: WireProtocol) -> tuple[tu
     Raises UnknownIdentifier where the asked model is not among them, NotEnoughEvidence where there is none.
     """
     models, record = _models(evidence, base_url, row)
+    if any("{model}" in endpoint.path for endpoint in row.endpoints):
+        models = tuple(model for model in models if fits_a_path(model.id))
     chatting = tuple(model for model in models if "embeddings" not in model.capabilities)
     if not chatting:
         raise _no_models(evidence)

@@ -10,7 +10,7 @@ from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.models import left_out, models_for
 from modelscan.synthesis.resolve import resolve
 from modelscan.types import Attempt, Auth, ClientSpec, SourceRecord
-from modelscan.wire import WireProtocol, protocol_named
+from modelscan.wire import WireProtocol, protocol_of
 
 __all__ = ["Proposal", "propose", "words_of"]
 
@@ -40,8 +40,8 @@ def propose(evidence: Evidence, attempts: Sequence[Attempt] = ()) -> Proposal | 
 def _answers(spec: ClientSpec, last: ClientSpec, attempt: Attempt) -> bool:
     """Whether `spec` changes what `last` failed for: the header after a refusal, the place after all else."""
     refused = any(result.status in (401, 403) for result in attempt.report.failed)
-    same_place = (spec.base_url, spec.protocol) == (last.base_url, last.protocol)
-    return same_place if refused else spec.auth == last.auth or spec.protocol != last.protocol
+    same_way = (spec.protocol, spec.rest) == (last.protocol, last.rest)
+    return same_way and spec.base_url == last.base_url if refused else spec.auth == last.auth or not same_way
 
 
 def _hypotheses(evidence: Evidence) -> Iterator[ClientSpec]:
@@ -76,7 +76,7 @@ def _spec(
     return resolve(
         evidence,
         name=name,
-        protocol=protocol[0].name,
+        protocol=protocol[0].dialect,
         base_url=base[0],
         auth=auth[0],
         models=models,
@@ -88,7 +88,7 @@ def _spec(
 def words_of(evidence: Evidence, spec: ClientSpec, *, first: bool) -> str:
     """The hypothesis as a person reads it."""
     key = f"key in {spec.auth.header}" if spec.auth.kind == "header" else "no key"
-    row = protocol_named(spec.protocol)
+    row = protocol_of(spec)
     what = f"{row.title} at {spec.base_url}, {key}, models: {len(spec.models)}"
     if not spec.operator_host and (others := left_out(evidence, row)):
         what += f" ({others} more that models.dev lists are no models of this protocol)"

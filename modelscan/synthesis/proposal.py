@@ -27,8 +27,8 @@ _NOT_IN_STRICT_SCHEMAS = {
 
 
 def _names() -> list[str]:
-    """Those whose requests are known beforehand; one that is a mapping of its own is not for a model to write."""
-    return [protocol.name for protocol in WIRE_PROTOCOLS if protocol.endpoints]
+    """Those whose requests are known beforehand: a mapping of its own is not for a model to write."""
+    return [protocol.dialect for protocol in WIRE_PROTOCOLS]
 
 
 def _known(name: str) -> str:

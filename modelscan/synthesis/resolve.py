@@ -54,7 +54,7 @@ def resolve(
         return ClientSpec(
             provider=evidence.identifier.provider,
             name=name,
-            protocol=protocol,
+            protocol=row.name,
             base_url=base_url,
             operator_host=operator_host,
             auth=auth,
@@ -64,6 +64,7 @@ def resolve(
             headers={**row.headers, **(headers or {})},
             query=dict(query or {}),
             quirks=quirks or Quirks(),
+            rest=row.rest,
             evidence={**cited, **{field: id_ for field, id_ in of_models.items() if id_ != cited["models"]}},
         )
     except ValidationError as error:

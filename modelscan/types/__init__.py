@@ -6,12 +6,14 @@ from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
 from modelscan.types.decision import Decision, DecisionKind
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
-from modelscan.types.identifier import Identifier, ModelId, ProviderId, is_model_id
-from modelscan.types.spec import Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
+from modelscan.types.identifier import Identifier, ModelId, ProviderId, fits_a_path, is_model_id
+from modelscan.types.rest import FinishReason, RestAnswer, RestMapping, RestModels, RestRequest, RestStream
+from modelscan.types.spec import CUSTOM_REST, Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
 from modelscan.types.synthesis import AgentCall, CallOutcome, Change
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
 
 __all__ = [
+    "CUSTOM_REST",
     "AgentCall",
     "ApiKey",
     "Attempt",
@@ -31,6 +33,7 @@ __all__ = [
     "Dossier",
     "Endpoint",
     "Fact",
+    "FinishReason",
     "Frozen",
     "Identifier",
     "Known",
@@ -43,6 +46,11 @@ __all__ = [
     "Provider",
     "ProviderId",
     "Quirks",
+    "RestAnswer",
+    "RestMapping",
+    "RestModels",
+    "RestRequest",
+    "RestStream",
     "SdkVersion",
     "SourceGap",
     "SourceRecord",
@@ -51,6 +59,7 @@ __all__ = [
     "Verdict",
     "canonical_json",
     "digest_of",
+    "fits_a_path",
     "is_model_id",
     "utc_now",
 ]

@@ -2,16 +2,18 @@
 
 import re
 from typing import Annotated, Self
+from urllib.parse import unquote
 
 from pydantic import AfterValidator
 
 from modelscan.errors import InvalidIdentifier
 from modelscan.types.base import Frozen
 
-__all__ = ["Identifier", "ModelId", "ProviderId", "is_model_id"]
+__all__ = ["Identifier", "ModelId", "ProviderId", "fits_a_path", "is_model_id"]
 
 _PROVIDER = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 _MODEL_LENGTH = 256
+_STEP_OF_A_PATH = re.compile(r"(^|[/\\])\.{0,2}($|[/\\])")
 
 
 def _provider_id(text: str) -> str:
@@ -32,6 +34,11 @@ def is_model_id(text: str) -> bool:
         return bool(_model_id(text))
     except ValueError:
         return False
+
+
+def fits_a_path(model: str) -> bool:
+    """Whether its id can stand in a URL's path and stay there: `..` leads out of it, also where it is escaped."""
+    return is_model_id(model) and not _STEP_OF_A_PATH.search(unquote(model))
 
 
 ProviderId = Annotated[str, AfterValidator(_provider_id)]

@@ -9,11 +9,14 @@ from urllib.parse import quote, urlencode
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
 from modelscan.types.base import Frozen, digest_of
-from modelscan.types.identifier import ModelId, ProviderId
+from modelscan.types.identifier import ModelId, ProviderId, fits_a_path
 from modelscan.types.request import SECRET, EndpointPath, HeaderName, QueryParameters, StaticHeaders
+from modelscan.types.rest import RestMapping
 
-__all__ = ["Auth", "ClientSpec", "Endpoint", "Model", "Operation", "Price", "Quirks"]
+__all__ = ["CUSTOM_REST", "Auth", "ClientSpec", "Endpoint", "Model", "Operation", "Price", "Quirks"]
 
+CUSTOM_REST = "custom_rest"
+"""The protocol of services that are spoken to as a mapping says."""
 
 # A list must not have a key put into a URL: only a name that says it is a part of an address is filled in.
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -108,11 +111,13 @@ class ClientSpec(Frozen):
     query: QueryParameters = Field(default_factory=dict)
     """Added to every URL, such as `api-version`; never a key."""
     quirks: Quirks = Quirks()
+    rest: RestMapping | None = None
+    """How requests are written and answers read, where the protocol is `custom_rest`; None for all others."""
     evidence: dict[str, str]
     """Field of this specification -> id of the record it rests on; one for each of CITED_FIELDS."""
 
     CITED_FIELDS: ClassVar[tuple[str, ...]] = ("name", "protocol", "base_url", "auth", "endpoints", "models")
-    _ADDED: ClassVar[tuple[str, ...]] = ("headers", "query")
+    _ADDED: ClassVar[tuple[str, ...]] = ("headers", "query", "rest")
     """Fields that came later: left out while they are empty, so that what was published before keeps its digest."""
 
     @model_validator(mode="after")
@@ -127,6 +132,24 @@ class ClientSpec(Frozen):
             raise ValueError(f"the header {self.auth.header} carries the key and cannot be a static one too")
         return self
 
+    @model_validator(mode="after")
+    def _has_a_mapping_where_it_needs_one(self) -> Self:
+        if (self.rest is not None) != (self.protocol == CUSTOM_REST):
+            raise ValueError(f"a mapping belongs to {CUSTOM_REST}, and to nothing else")
+        if self.rest and self.rest.request.stream is None and self.endpoint("stream") is None:
+            raise ValueError("nothing says how a stream is asked for")
+        asked = [endpoint.path for endpoint in self.endpoints if endpoint.operation in ("chat", "stream")]
+        if self.rest and self.rest.request.model is None and not all("{model}" in path for path in asked):
+            raise ValueError("nothing says which model is asked")
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_models_in_their_place(self) -> Self:
+        ids = (self.test_model, *(model.id for model in self.models))
+        if any("{model}" in endpoint.path for endpoint in self.endpoints) and not all(map(fits_a_path, ids)):
+            raise ValueError("the id of a model would lead to another path than the endpoint's")
+        return self
+
     @property
     def digest(self) -> str:
         """SHA-256 over all that the specification says, but for which records say so: those change with every look."""
@@ -138,6 +161,7 @@ class ClientSpec(Frozen):
         """The specification as files state it: plain data, without quirks at their defaults or empty later fields."""
         data = self.model_dump(mode="json")
         data["quirks"] = self.quirks.model_dump(mode="json", exclude_defaults=True)
+        data["rest"] = self.rest.model_dump(mode="json", exclude_defaults=True) if self.rest else None
         return {name: value for name, value in data.items() if value or name not in self._ADDED}
 
     def endpoint(self, operation: Operation) -> Endpoint | None:
@@ -171,5 +195,7 @@ class ClientSpec(Frozen):
     def url(self, endpoint: Endpoint, *, base_url: str | None = None, model: str = "") -> str:
         """The whole URL of `endpoint`, below `base_url` where it is not the specification's own."""
         path = endpoint.path.replace("{model}", quote(model, safe=""))
-        query = f"?{urlencode(sorted(self.query.items()))}" if self.query else ""
+        own = self.rest.stream.query if self.rest and endpoint.operation == "stream" else {}
+        parameters = {**self.query, **own}
+        query = f"?{urlencode(sorted(parameters.items()))}" if parameters else ""
         return f"{(base_url or self.base_url).rstrip('/')}{path}{query}"

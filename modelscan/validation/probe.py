@@ -13,7 +13,7 @@ import httpx2
 from modelscan.errors import HostRefused
 from modelscan.sources.json_body import json_of
 from modelscan.types import CaseResult, ClientSpec, Level
-from modelscan.wire import protocol_named
+from modelscan.wire import protocol_of
 
 __all__ = ["BUSY", "REFUSED", "Answer", "judge_chat", "judge_models", "probe"]
 
@@ -104,7 +104,7 @@ def _chat_body(spec: ClientSpec) -> dict[str, Any]:
     """An empty request where no key is needed, so that it costs nothing; else a good one that lacks only the key."""
     if spec.auth.kind == "none":
         return {}
-    return protocol_named(spec.protocol).chat_body(spec.test_model, spec.quirks)
+    return protocol_of(spec).chat_body(spec.test_model, spec.quirks)
 
 
 async def probe(

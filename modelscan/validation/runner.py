@@ -21,7 +21,7 @@ from modelscan.sources.http import checked_addresses, host_port
 from modelscan.types import CaseResult, ClientSpec, Level, ValidationReport
 from modelscan.validation.probe import BUSY, REFUSED, probe
 from modelscan.validation.sandbox import Sandbox
-from modelscan.wire import protocol_named
+from modelscan.wire import protocol_of
 from modelscan.wire.cases import derive
 
 __all__ = ["validate"]
@@ -122,7 +122,7 @@ async def _contract(candidate: _Candidate) -> Sequence[CaseResult]:
     key = None if spec.auth.kind == "none" else SecretStr(f"sk-reference-{secrets.token_hex(16)}")
     models = tuple(sorted({model.id for model in spec.models} | {spec.test_model}))
     plain_key = key.get_secret_value() if key else None
-    app = create_reference(models=models, key=plain_key, auth=spec.auth, base_path=path, protocol=spec.protocol)
+    app = create_reference(models=models, key=plain_key, auth=spec.auth, base_path=path, protocol=protocol_of(spec))
     async with serve(app) as origin:
         return await _run_cases(candidate, Level.CONTRACT, origin + path, key, candidate.contract_seconds)
 
@@ -182,7 +182,7 @@ async def _run_cases(
         "MODELSCAN_CONTRACT_REACH": reach,
         "MODELSCAN_CONTRACT_FREE": "yes" if level is Level.CONTRACT else "no",
     }
-    sdk = protocol_named(candidate.spec.protocol).sdk
+    sdk = protocol_of(candidate.spec).sdk
     run = await asyncio.to_thread(candidate.sandbox.run, files, env, seconds, sdk)
     missing = run.problem or "the generated test has no such case"
     results = []

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from modelscan.types import Auth, Endpoint, Quirks
-from modelscan.wire.protocol import Usage, WireProtocol, tokens
+from modelscan.wire.protocol import Usage, WireProtocol, listed_ids, tokens
 from modelscan.wire.sdk_client import sdk_vocabulary
 from modelscan.wire.sse import DataLines
 
@@ -87,6 +87,7 @@ ANTHROPIC_MESSAGES = WireProtocol(
     test_template="anthropic_messages_test.py.jinja",
     reference_path="",
     chat_body=chat_body,
+    model_ids=listed_ids,
     usage_of=usage_of,
     stream_reader=StreamUsage,
     provable=frozenset({"structured_output", "tool_call", "vision"}),

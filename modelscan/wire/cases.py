@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from modelscan.types import ClientSpec, Frozen
-from modelscan.wire import protocol_named
+from modelscan.wire import protocol_of
 
 __all__ = ["Case", "claims_refuted", "derive"]
 
@@ -46,7 +46,7 @@ def derive(spec: ClientSpec) -> tuple[Case, ...]:
         absent.add(_MODELS)
     if "count_tokens" not in operations:
         absent.add(_COUNTS)
-    claims = set(_claims(spec)) & protocol_named(spec.protocol).provable
+    claims = set(_claims(spec)) & protocol_of(spec).provable
     return (*(case for case in wanted if case not in absent), *(case for case in _CLAIMED if case.claim in claims))
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from modelscan.types import Endpoint, Quirks
-from modelscan.wire.protocol import Usage, WireProtocol, tokens
+from modelscan.wire.protocol import Usage, WireProtocol, listed_ids, tokens
 from modelscan.wire.sdk_client import sdk_vocabulary
 from modelscan.wire.sse import DataLines
 
@@ -83,6 +83,7 @@ OPENAI_CHAT = WireProtocol(
     test_template="openai_chat_test.py.jinja",
     reference_path="/v1",
     chat_body=chat_body,
+    model_ids=listed_ids,
     usage_of=usage_of,
     stream_reader=StreamUsage,
     provable=frozenset({"embeddings", "structured_output", "tool_call", "vision"}),

@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
-from modelscan.types import Auth, Endpoint, Frozen, Operation, Quirks
+from modelscan.types import Auth, Endpoint, Frozen, Operation, Quirks, RestMapping
 
-__all__ = ["StreamReader", "Usage", "Vocabulary", "WireProtocol", "tokens"]
+__all__ = ["StreamReader", "Usage", "Vocabulary", "WireProtocol", "listed_ids", "tokens"]
 
 Usage = tuple[int | None, int | None]
 """(prompt, completion) tokens; None where an answer does not say."""
@@ -16,6 +16,15 @@ Usage = tuple[int | None, int | None]
 def tokens(value: Any) -> int | None:
     """A number of tokens as foreign JSON says it; None for what is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def listed_ids(payload: Any) -> list[str | None] | None:
+    """The ids of a models list as OpenAI and Anthropic write it; Together answers one without a frame."""
+    rows = payload.get("data") if isinstance(payload, dict) else payload or None
+    if not isinstance(rows, list):
+        return None
+    ids = [row.get("id") if isinstance(row, dict) else None for row in rows]
+    return [id_ if isinstance(id_, str) else None for id_ in ids]
 
 
 class StreamReader(Protocol):
@@ -43,6 +52,8 @@ class WireProtocol(Frozen):
 
     name: str
     """As specifications name it, such as `openai_chat`."""
+    rest: RestMapping | None = None
+    """How requests and answers look, where the name is `custom_rest`."""
     title: str
     endpoints: tuple[Endpoint, ...]
     optional: frozenset[Operation] = frozenset()
@@ -70,6 +81,8 @@ class WireProtocol(Frozen):
     """Headers of a caller, in lower case, that go on to the provider and win over the specification's."""
     chat_body: Callable[[str, Quirks], dict[str, Any]]
     """(model, quirks) -> the smallest good chat request, for the probe without a key."""
+    model_ids: Callable[[Any], list[str | None] | None]
+    """The ids of a models list, None for each row without one; None where an answer is no such list."""
     usage_of: Callable[[Any], Usage]
     """The tokens that a whole answer tells."""
     stream_reader: Callable[[], StreamReader]
@@ -77,6 +90,11 @@ class WireProtocol(Frozen):
     """An error's body -> the event that tells it within a stream that has begun."""
     error_body: Callable[..., dict[str, Any]]
     """(status, message, code=…) -> an error as this protocol's SDKs read it."""
+
+    @property
+    def dialect(self) -> str:
+        """What tells it from all other rows: its mapping's name, such as `cohere_v2`, else its own."""
+        return self.rest.name if self.rest else self.name
 
     def endpoint(self, operation: Operation) -> Endpoint | None:
         """Where an operation stands below the base URL."""

@@ -193,6 +193,7 @@ SHADOWS = (
     Attack("another device", "com1"),
     Attack("a number", "1"),
     Attack("typing", "typing"),
+    Attack("the namespace of protobuf and others", "google"),
     Attack("setup", "setup"),
 )
 

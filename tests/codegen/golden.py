@@ -10,7 +10,20 @@ from typing import Any
 
 from modelscan.codegen.render import module_name, render_client, render_test
 from modelscan.codegen.spec_literal import read_literal, read_spec
-from modelscan.types import Auth, ClientSpec, Endpoint, Model, Price, SourceRecord
+from modelscan.types import (
+    Auth,
+    ClientSpec,
+    Endpoint,
+    Model,
+    Price,
+    RestAnswer,
+    RestMapping,
+    RestModels,
+    RestRequest,
+    RestStream,
+    SourceRecord,
+)
+from modelscan.wire import protocol_named
 from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 
 __all__ = ["EXAMPLES", "FOLDER", "RECORDS", "SPECS", "rendered", "rendered_example"]
@@ -52,6 +65,40 @@ def _spec(provider: str, name: str, auth: Auth, models: tuple[Model, ...], base_
     }
     return ClientSpec.model_validate(fields | more)
 
+
+def _mapped(
+    provider: str, dialect: str, auth: Auth, models: tuple[Model, ...], base_url: str, **more: Any
+) -> ClientSpec:
+    """The client of a service that is spoken to as a known mapping says."""
+    row = protocol_named(dialect)
+    mapped = {"protocol": row.name, "rest": row.rest, "endpoints": row.endpoints}
+    return _spec(provider, provider.title(), auth, models, base_url, **mapped | more)
+
+
+DUNES = RestMapping(
+    name="dunes_say",
+    request=RestRequest(
+        model="to.model",
+        messages="talk",
+        roles={"system": "frame", "user": "guest", "assistant": "host"},
+        role="from",
+        content="body.parts",
+        content_form="parts",
+        stream="flow",
+    ),
+    answer=RestAnswer(
+        text="out.1.said.*.text", finish=("out.1.why", "why"), prompt_tokens=("n.0",), completion_tokens=("n.1", "n.2")
+    ),
+    stream=RestStream(
+        framing="sse",
+        piece=RestAnswer(text="bit", finish=("why",), prompt_tokens=("n.0",), completion_tokens=("n.1",)),
+        end="done_mark",
+    ),
+    finish_reasons={"dried": "stop", "cut/short": "length"},
+    error="faults.0.words",
+    models=RestModels(rows="all", id="id"),
+)
+"""A mapping that nobody speaks: what the known ones leave out."""
 
 SPECS = (
     _spec(
@@ -105,6 +152,33 @@ SPECS = (
         "http://127.0.0.1:9001",
         protocol="anthropic_messages",
         endpoints=ANTHROPIC_MESSAGES.endpoints[:1],
+    ),
+    _mapped(
+        "coral",
+        "cohere_v2",
+        Auth(env=("CORAL_KEY",)),
+        (Model(id="reef"),),
+        "https://api.coral.example",
+        query={"v": "2"},
+    ),
+    _mapped(
+        "gemma",
+        "gemini_generate_content",
+        Auth(header="x-goog-api-key", scheme="", env=("GEMMA_API_KEY", "GEMMA_KEY")),
+        (Model(id="a/b:c"), Model(id='pro"')),
+        "https://${GEMMA_REGION}.gemma.example",
+        headers={"x-client": "modelscan"},
+    ),
+    _mapped("llama-box", "ollama_chat", Auth(kind="none"), (Model(id="smol:135m"),), "http://127.0.0.1:11434"),
+    _spec(
+        "dunes",
+        'A """dune\\ {{ 7 * 7 }} \u202e',
+        Auth(scheme="Token", env=("DUNES_KEY",)),
+        (Model(id='sand"s'),),
+        "http://127.0.0.1:9002/deep",
+        protocol="custom_rest",
+        rest=DUNES,
+        endpoints=(Endpoint(operation="chat", method="POST", path="/say"),),
     ),
 )
 

@@ -1,5 +1,6 @@
 """`python -m modelscan.reference`: the reference provider as a process of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from typing import IO
 
 import httpx2
+
+from tests.codegen.golden import DUNES
 
 
 @contextmanager
@@ -54,3 +57,17 @@ def test_names_may_be_given_with_commas_between_and_a_header_of_their_own(free_p
         assert [model["id"] for model in answer.json()["data"]] == ["a", "b"]
         process.terminate()
         assert process.wait(20) in (0, -signal.SIGTERM)
+
+
+def test_it_speaks_as_a_mapping_says_that_it_is_given() -> None:
+    given = {
+        "rest": DUNES.model_dump(mode="json"),
+        "endpoints": [{"operation": "chat", "method": "POST", "path": "/x"}],
+    }
+    with started("--rest-json", json.dumps(given), "--until-stdin-closes") as (base_url, process):
+        asked = {"to": {"model": "echo"}, "talk": [{"from": "guest", "body": {"parts": [{"text": "hi"}]}}]}
+        answer = httpx2.post(f"{base_url}/x", json=asked)
+        assert answer.json()["out"][1]["said"] == [{"text": "hi"}]
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(20) == 0

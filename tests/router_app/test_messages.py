@@ -12,7 +12,9 @@ import pytest
 from modelscan.reference import create_reference
 from modelscan.settings import Settings
 from modelscan.types import Auth, ClientSpec
+from modelscan.wire import WireProtocol
 from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
+from modelscan.wire.custom_rest import KNOWN_MAPPINGS
 from tests.router_app.peers import Scripted
 from tests.router_app.routers import KEY, Router, a_spec, routed, sdk
 
@@ -133,6 +135,24 @@ def test_a_chat_completion_of_a_model_that_speaks_messages_is_told_where_it_is_s
                 await client.chat.completions.create(model="claudia/echo", messages=HELLO)
             assert told.value.code == "wrong-endpoint"
             assert [row["error_code"] for row in router.usage()] == ["wrong-endpoint"]
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
+@pytest.mark.parametrize("row", KNOWN_MAPPINGS, ids=lambda row: row.dialect)
+def test_a_model_of_custom_rest_is_listed_and_says_which_client_speaks_to_it(
+    settings: Settings, row: WireProtocol, path: str
+) -> None:
+    async def story() -> None:
+        async with serving(settings, protocol=row.name, rest=row.rest, endpoints=row.endpoints, headers={}) as router:
+            listed = await router.http.get("/v1/models")
+            answer = await router.http.post(path, json=ASKED | {"model": "claudia/echo"})
+        assert "claudia/echo" in {model["id"] for model in listed.json()["data"]}
+        said = answer.json()["error"]
+        assert (answer.status_code, said["code"]) == (400, "wrong-endpoint")
+        assert f"speaks custom REST ({row.dialect})" in said["message"]
+        assert "modelscan sdks export claudia" in said["message"]
 
     asyncio.run(story())
 

@@ -161,7 +161,8 @@ def test_a_fault_of_the_key_request_leaves_what_was_seen_without_it() -> None:
     ],
 )
 def test_answers_are_told_apart_by_their_shape(status: int, body: Any, shape: str) -> None:
-    [one] = [one for one in seen(lambda _: answered(status, body)) if one.base_url == BASE and one.method == "GET"]
+    came = seen(lambda _: answered(status, body))
+    [one] = [one for one in came if (one.base_url, one.path) == (BASE, "/models")]
     assert one.shape == shape
 
 
@@ -176,8 +177,37 @@ def test_there_is_nothing_to_ask_in_a_protocol_that_has_no_template() -> None:
 
 def test_rows_that_cannot_be_read_are_left_out_and_counted() -> None:
     models = {"data": [{"id": "x" * 257}, {"id": "fine"}, {"id": 7}, None]}
-    assert {one.models for one in seen(lambda _: answered(200, models)) if one.method == "GET"} == {("fine",)}
+    assert {one.models for one in seen(lambda _: answered(200, models)) if one.shape == "models"} == {("fine",)}
     assert recorded(lambda _: answered(200, models)).note == "3 of 4 models that it lists cannot be read"
+
+
+@pytest.mark.parametrize(
+    ("listing", "model"),
+    [
+        ({"models": [{"name": "models/../.."}, {"name": "models/a/b"}]}, "a%2Fb"),
+        ({"models": [{"name": "models/.."}]}, "modelscan"),
+        ({}, "modelscan"),
+    ],
+)
+def test_a_chat_with_the_model_in_its_path_is_asked_of_one_that_is_listed(listing: Any, model: str) -> None:
+    asked: list[str] = []
+
+    def handle(request: httpx2.Request) -> httpx2.Response:
+        asked.append(f"{request.method} {request.url.raw_path.decode()}")
+        if request.method == "GET":
+            return answered(200, listing)
+        return answered(400, {"error": {"message": "contents are missing"}})
+
+    came = seen(handle, "https://g.example", operator_named=False, protocol="gemini_generate_content")
+    assert asked == ["GET /v1beta/models", f"POST /v1beta/models/{model}:generateContent"]
+    assert [one.path for one in came] == ["/v1beta/models", "/v1beta/models/{model}:generateContent"]
+
+
+def test_a_list_at_the_place_of_two_protocols_is_read_in_either_way() -> None:
+    cohere = {"models": [{"name": "reef"}]}
+    routes = {"GET https://c.example/v1/models": (200, cohere)}
+    came = seen(json_routes(routes), "https://c.example")
+    assert {one.models for one in came if one.shape == "models"} == {("reef",)}
 
 
 def test_the_providers_own_words_are_never_trusted_with_a_url() -> None:

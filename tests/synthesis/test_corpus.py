@@ -83,7 +83,8 @@ def test_every_provider_is_specified_or_refused_with_a_reason(
     assert reasons == {
         "openai_chat": 122,
         "anthropic_messages": 7,
-        "unsupported-protocol": 10,
+        "custom_rest": 2,
+        "unsupported-protocol": 8,
         "not-enough-evidence": 5,
         "host-refused": 3,
     }
@@ -93,8 +94,8 @@ def test_every_provider_is_specified_or_refused_with_a_reason(
 def test_other_protocols_are_named_and_not_guessed(outcomes: dict[str, ClientSpec | ModelScanError]) -> None:
     errors = [one for one in outcomes.values() if isinstance(one, ModelScanError)]
     protocols = Counter(error.fields.get("protocol") for error in errors if error.code == "unsupported-protocol")
-    assert protocols["gemini_generate_content"] == 1
-    assert "anthropic_messages" not in protocols
+    assert protocols["vertex_generate_content"] == 1
+    assert not {"anthropic_messages", "cohere_v2", "gemini_generate_content"} & protocols.keys()
     assert None not in protocols
     packages = {error.fields.get("package") for error in errors if isinstance(error, NotEnoughEvidence)}
     assert "@ai-sdk/openai-compatible" not in packages

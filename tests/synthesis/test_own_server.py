@@ -17,7 +17,10 @@ from modelscan.sources.gather import gather
 from modelscan.sources.http import host_port, open_client
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import propose
-from modelscan.types import Auth, ClientSpec, Identifier
+from modelscan.types import Attempt, Auth, CaseResult, ClientSpec, Identifier, Level, ValidationReport
+from modelscan.wire import WireProtocol
+from modelscan.wire.custom_rest import KNOWN_MAPPINGS
+from modelscan.wire.mappings import COHERE_V2, OLLAMA_CHAT
 from tests.nowhere import NOWHERE
 
 NO_LIST = DiscoverySettings.model_validate(NOWHERE)
@@ -51,6 +54,13 @@ def specified(identifier: str, base_url: str, key: str | None = None) -> ClientS
     return proposal.spec
 
 
+def failed(number: int, spec: ClientSpec, status: int) -> Attempt:
+    """An attempt with `spec` whose chat was answered with that status."""
+    case = CaseResult(case="chats", level=Level.LIVE, outcome="failed", status=status)
+    report = ValidationReport(level=Level.PROBE, results=(case,))
+    return Attempt(number=number, proposal="x", spec_digest=spec.digest, report=report)
+
+
 @pytest.mark.parametrize("path", ["", "/v1", "/v1/", "/v1/chat/completions"])
 def test_an_open_server_is_found_with_or_without_its_path(path: str) -> None:
     with serve_in_thread(create_reference(models=("smol",))) as origin:
@@ -71,6 +81,47 @@ def test_a_server_that_wants_a_key_is_specified_without_one_where_a_model_is_nam
     with serve_in_thread(create_reference(models=("smol",), key="sk-1")) as origin:
         spec = specified("local/smol", f"{origin}/v1")
     assert (spec.auth.header, spec.auth.env) == ("Authorization", ("LOCAL_API_KEY",))
+
+
+@pytest.mark.parametrize("row", KNOWN_MAPPINGS, ids=lambda row: row.dialect)
+@pytest.mark.parametrize("key", [None, "sk-1"])
+def test_a_server_that_is_spoken_to_by_a_known_mapping_is_found(row: WireProtocol, key: str | None) -> None:
+    with serve_in_thread(create_reference(models=("smol", "a/../b"), key=key, protocol=row)) as origin:
+        spec = specified("local", origin + "/", key)
+        in_path = "{model}" in spec.chat.path
+        assert in_path or specified("local", origin + spec.chat.path, key).digest == spec.digest
+    assert (spec.protocol, spec.rest, spec.base_url) == ("custom_rest", row.rest, origin)
+    assert spec.endpoints == row.endpoints
+    assert (spec.auth.kind, spec.auth.header) == (("header", row.auth.header) if key else ("none", "Authorization"))
+    # A model that would lead out of its path is left out where it stands in one.
+    assert [model.id for model in spec.models] == (["smol"] if in_path else ["a/../b", "smol"])
+
+
+def test_of_a_server_of_two_protocols_the_place_of_a_chat_says_which_is_meant() -> None:
+    both = Starlette(
+        routes=[
+            Mount("/v1", create_reference(models=("smol",), base_path="")),
+            Mount("/", create_reference(models=("smol",), protocol="ollama_chat")),
+        ]
+    )
+    with serve_in_thread(both) as origin:
+        assert specified("local", origin).protocol == "openai_chat"
+        assert specified("local", f"{origin}/api/chat").rest == OLLAMA_CHAT
+
+
+def test_a_server_that_refuses_whatever_is_asked_is_no_sign_of_a_mapping() -> None:
+    async def refuse(_: Request) -> JSONResponse:
+        return JSONResponse({"error": {"message": "Who are you?"}}, 401)
+
+    with serve_in_thread(Starlette(routes=[Route("/{path:path}", refuse, methods=["GET", "POST"])])) as origin:
+        tried, attempts = [], list[Attempt]()
+        evidence = evidence_of("local/smol", origin)
+        while proposal := propose(evidence, attempts):
+            tried.append(proposal.spec.protocol)
+            attempts.append(failed(min(len(tried), 3), proposal.spec, 404))
+        named = specified("local/smol", f"{origin}/v2/chat")
+    assert set(tried) == {"openai_chat", "anthropic_messages"}
+    assert named.rest == COHERE_V2
 
 
 def test_a_server_that_is_not_there_is_told_so(free_port: int) -> None:

@@ -6,7 +6,8 @@ from modelscan.errors import HostRefused, NotEnoughEvidence, UnknownIdentifier, 
 from modelscan.sources.provider_itself import Observation
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import propose
-from modelscan.types import Attempt, Auth, ClientSpec, SourceGap, SourceRecord
+from modelscan.types import Attempt, Auth, ClientSpec, RestMapping, SourceGap, SourceRecord
+from modelscan.wire.mappings import COHERE_V2, GEMINI_GENERATE_CONTENT
 from tests.synthesis.telling import ACME, BOX, attempt, builtin, evidence, listed, operator, provider, saw
 
 BEARER = Auth(env=("LOCAL_API_KEY",))
@@ -116,9 +117,24 @@ def test_the_demo_needs_no_key_and_is_this_services_own_host() -> None:
 
 
 @pytest.mark.parametrize(
+    ("package", "api", "mapping", "header"),
+    [
+        ("@ai-sdk/google", "https://acme.example/v1beta", GEMINI_GENERATE_CONTENT, "x-goog-api-key"),
+        ("@ai-sdk/cohere", "https://acme.example/v2", COHERE_V2, "Authorization"),
+    ],
+)
+def test_a_package_of_a_known_mapping_is_custom_rest(package: str, api: str, mapping: RestMapping, header: str) -> None:
+    spec = first(evidence("acme", listed(npm=package, api=api)))
+    assert (spec.protocol, spec.rest, spec.base_url) == ("custom_rest", mapping, "https://acme.example")
+    assert spec.auth.header == header
+    # Whether it lists its models is not certain before it was asked.
+    assert spec.endpoint("models") is None
+
+
+@pytest.mark.parametrize(
     ("package", "protocol"),
     [
-        ("@ai-sdk/google", "gemini_generate_content"),
+        ("@ai-sdk/google-vertex", "vertex_generate_content"),
         ("@ai-sdk/azure", "azure_openai"),
     ],
 )

@@ -69,5 +69,5 @@ def test_the_schema_is_in_the_strict_form() -> None:
 
 
 def test_the_schema_names_the_protocols_that_there_are() -> None:
-    names = [protocol.name for protocol in WIRE_PROTOCOLS if protocol.endpoints]
+    names = [protocol.dialect for protocol in WIRE_PROTOCOLS]
     assert schema()["properties"]["protocol"]["properties"]["value"]["enum"] == names

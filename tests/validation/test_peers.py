@@ -18,10 +18,11 @@ from modelscan.sources.gather import gather
 from modelscan.sources.http import host_port, open_client
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.precedence import propose
-from modelscan.types import Identifier, Level
+from modelscan.types import Identifier, Level, RestMapping
 from modelscan.validation.repair import Repaired, repair
 from modelscan.validation.runner import validate
 from modelscan.validation.sandbox import Sandbox
+from modelscan.wire.mappings import COHERE_V2, GEMINI_GENERATE_CONTENT, OLLAMA_CHAT
 
 pytestmark = pytest.mark.peer
 WORK = Path(__file__).resolve().parents[2] / ".work"
@@ -67,12 +68,12 @@ def aimock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield origin
 
 
-def discovered(base_url: str, sandbox: Sandbox) -> Repaired:
+def discovered(base_url: str, sandbox: Sandbox, model: str | None = None) -> Repaired:
     """All of a discovery but the flow around it and the publication after it."""
 
     async def run() -> Repaired:
         async with open_client(allowed_private=[host_port(base_url)], timeout=5) as http:
-            identifier = Identifier(provider="peer")
+            identifier = Identifier(provider="peer", model=model)
             request = SourceRequest(identifier, http, NO_LISTS, base_url=base_url, operator_named=True)
             scrapes = await gather(request)
             records = tuple(one.record for one in scrapes if one.record)
@@ -101,10 +102,44 @@ def test_anthropics_protocol_is_told_from_openais(llmock: str, path: str, sandbo
     assert found.report.level is Level.LIVE
 
 
-@pytest.mark.parametrize("prefix", ["/cohere/v2", "/gemini/v1beta", "/nothing"])
+@pytest.mark.parametrize("path", ["/gemini", "/gemini/v1beta"])
+def test_geminis_way_is_found_and_proved(llmock: str, path: str, sandbox: Sandbox) -> None:
+    found = discovered(llmock + path, sandbox)
+    assert (found.spec.protocol, found.spec.base_url) == ("custom_rest", f"{llmock}/gemini")
+    assert found.spec.rest == GEMINI_GENERATE_CONTENT
+    assert "gemini-2.5-pro" in [model.id for model in found.spec.models]
+    assert found.report.level is Level.LIVE
+
+
+@pytest.mark.parametrize("path", ["/cohere", "/cohere/v2", "/cohere/v2/chat"])
+def test_coheres_way_is_found_where_a_model_is_named_as_it_lists_none_there(
+    llmock: str, path: str, sandbox: Sandbox
+) -> None:
+    found = discovered(llmock + path, sandbox, "command-r")
+    assert (found.spec.rest, found.spec.base_url) == (COHERE_V2, f"{llmock}/cohere")
+    assert found.report.level is Level.LIVE
+
+
+@pytest.mark.parametrize(("path", "mapping"), [("/api/chat", OLLAMA_CHAT), ("/v2/chat", COHERE_V2)])
+def test_the_place_of_a_chat_says_which_of_many_protocols_is_meant(
+    aimock: str, path: str, mapping: RestMapping, sandbox: Sandbox
+) -> None:
+    found = discovered(aimock + path, sandbox, "gpt-4o")
+    assert (found.spec.rest, found.spec.base_url) == (mapping, aimock)
+    assert found.report.level is Level.LIVE
+
+
+@pytest.mark.parametrize("prefix", ["/cohere/v2", "/nothing"])
 def test_what_cannot_be_found_out_is_said(llmock: str, prefix: str, sandbox: Sandbox) -> None:
     with pytest.raises(DiscoveryFailed, match=r"Not enough evidence|No client"):
         discovered(f"{llmock}{prefix}", sandbox)
+
+
+def test_a_server_that_knows_neither_a_model_nor_a_list_at_the_place_of_one_protocol_is_refused(
+    aimock: str, sandbox: Sandbox
+) -> None:
+    with pytest.raises(DiscoveryFailed, match="No client"):
+        discovered(f"{aimock}/v1beta", sandbox, "gpt-4o")
 
 
 @pytest.mark.parametrize("path", ["", "/v1"])

@@ -63,7 +63,7 @@ def test_an_error_has_the_type_of_its_status(status: int, kind: str) -> None:
 
 
 def test_a_protocol_is_found_by_its_name() -> None:
-    assert tuple(protocol_named(protocol.name) for protocol in WIRE_PROTOCOLS) == WIRE_PROTOCOLS
+    assert tuple(protocol_named(protocol.dialect) for protocol in WIRE_PROTOCOLS) == WIRE_PROTOCOLS
     with pytest.raises(UnsupportedProtocol):
         protocol_named("none")
 

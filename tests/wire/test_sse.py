@@ -22,5 +22,5 @@ def test_a_line_without_end_does_not_fill_the_memory(monkeypatch: pytest.MonkeyP
     lines = DataLines()
     for _ in range(50):
         assert list(lines.feed(b"x" * 60)) == []
-        assert len(lines._rest) <= 160
+        assert len(lines._lines._rest) <= 160
     assert list(lines.feed(b"\ndata: heard\n")) == [b"heard"]
