@@ -1,0 +1,1 @@
+"""The neutral form of a chat, between the protocols, which do not know each other."""

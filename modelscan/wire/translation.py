@@ -1,0 +1,120 @@
+"""From a caller's protocol to a provider's and back: the only place that knows all protocols that can be translated."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from modelscan.errors import UpstreamFailed
+from modelscan.wire.chat.answer import Counted, Event, Failed, Started, TokenCounts, events_of
+from modelscan.wire.chat.foreign import said_error
+from modelscan.wire.chat.request import Target
+from modelscan.wire.chat.spoke import Spoke, body_of, compact
+from modelscan.wire.chat_completions import CHAT_COMPLETIONS
+from modelscan.wire.messages import MESSAGES
+from modelscan.wire.protocol import Usage
+from modelscan.wire.responses import RESPONSES
+
+__all__ = ["SPOKES", "StreamTranslation", "Translation"]
+
+Json = dict[str, Any]
+SPOKES: Mapping[str, Spoke] = {
+    "openai_chat": CHAT_COMPLETIONS,
+    "anthropic_messages": MESSAGES,
+    "openai_responses": RESPONSES,
+}
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MOST_NAMES = 32
+
+
+class Translation:
+    """One caller's request, which can be written for any provider, one after the other; raises InvalidInput."""
+
+    def __init__(self, caller: str, body: Json) -> None:
+        self._caller = SPOKES[caller]
+        self._body = body
+        self._asked = self._caller.read_request(body)
+
+    def request_for(self, protocol: str, target: Target) -> tuple[bytes, str]:
+        """(body, names of what was dropped, as a header says them); raises InvalidInput."""
+        written = SPOKES[protocol].write_request(self._asked, target)
+        return body_of(written), _listed(written.dropped)
+
+    def answer_of(self, protocol: str, payload: Any) -> tuple[bytes, Usage]:
+        """A provider's whole answer for the caller; raises UpstreamFailed."""
+        answer = SPOKES[protocol].read_answer(payload)
+        if answer is None:
+            raise UpstreamFailed("The provider answered with what is no answer of its protocol.", hint="Ask again.")
+        return _bytes(self._caller.write_answer(answer, self._body)), _usage(answer.counts)
+
+    def error_of(self, payload: Any) -> tuple[str, str | None]:
+        """(message, code) of a provider's error."""
+        return said_error(payload)
+
+    def stream_of(self, protocol: str) -> "StreamTranslation":
+        """What translates a provider's stream."""
+        return StreamTranslation(SPOKES[protocol], self._caller, self._body)
+
+
+class StreamTranslation:
+    """Takes a provider's bytes, split anywhere, and gives the caller's. Nothing piles up but the event that is open."""
+
+    def __init__(self, provider: Spoke, caller: Spoke, body: Json) -> None:
+        self._provider = provider
+        self._reading = provider.stream_in()
+        self._writing = caller.stream_out(body)
+        self._counts = TokenCounts()
+        self.failed: Failed | None = None
+        """Set where the stream ended with an error, which the caller was told; what comes after it is not read."""
+
+    @property
+    def usage(self) -> Usage:
+        """(prompt, completion) tokens seen so far."""
+        return _usage(self._counts)
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What the caller gets for the next bytes."""
+        return self._write(self._reading.feed(chunk))
+
+    def end(self) -> bytes:
+        """What the caller gets when the provider's connection has ended."""
+        return self._write(self._reading.end())
+
+    def whole(self, payload: Any) -> bytes:
+        """The stream of an answer that came as one though a stream was asked for; raises UpstreamFailed."""
+        answer = self._provider.read_answer(payload)
+        if answer is None:
+            raise UpstreamFailed("The provider answered with what is no answer of its protocol.", hint="Ask again.")
+        return self._write(list(events_of(answer)))
+
+    def broken(self, message: str, code: str) -> bytes:
+        """What the caller gets when the connection broke off."""
+        return self._write([Failed(message, code)])
+
+    def _write(self, events: list[Event]) -> bytes:
+        written = b""
+        for event in events:
+            if self.failed:
+                break
+            if isinstance(event, Counted | Started):
+                self._counts = event.counts
+            elif isinstance(event, Failed):
+                self.failed = event
+            written += self._writing.write(event)
+        return written
+
+
+def _bytes(answer: Json) -> bytes:
+    try:
+        return compact(answer).encode()
+    except (ValueError, RecursionError) as error:
+        raise UpstreamFailed("The provider's answer cannot be written as JSON.", hint="Ask again.") from error
+
+
+def _usage(counts: TokenCounts) -> Usage:
+    return counts.prompt, counts.completion
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    """The names as a header holds them; a caller may call a member whatever it likes."""
+    known = [name for name in names if _NAME.fullmatch(name)][:_MOST_NAMES]
+    return ", ".join([*known, "other"] if len(known) < len(names) else known)
