@@ -14,8 +14,9 @@ from modelscan.reference import create_reference, serve_in_thread
 from modelscan.types import Auth, ClientSpec, Level, Model, ValidationReport
 from modelscan.validation.runner import validate
 from modelscan.validation.sandbox import Sandbox
-from modelscan.wire import protocol_named
+from modelscan.wire import WireProtocol, protocol_named
 from modelscan.wire.cases import derive
+from modelscan.wire.custom_rest import KNOWN_MAPPINGS
 from tests.validation.specs import a_spec
 
 KEY = SecretStr("sk-a-key-of-the-reference-0123")
@@ -104,6 +105,44 @@ def test_a_key_that_is_accepted_proves_the_client_live(sandbox: Sandbox) -> None
     assert (report.level, report.why_not_higher) == (Level.LIVE, "")
     assert outcomes(report, Level.LIVE) == all_passed(spec)
     assert set(outcomes(report, Level.PROBE).values()) == {"passed"}
+
+
+@pytest.mark.parametrize("row", KNOWN_MAPPINGS, ids=lambda row: row.dialect)
+@pytest.mark.parametrize("kind", ["header", "none"])
+def test_custom_rest_is_probed_without_a_key_and_without_cost_and_proved_live(
+    sandbox: Sandbox, row: WireProtocol, kind: str
+) -> None:
+    auth = row.auth.model_copy(update={"env": ("ACME_API_KEY",)}) if kind == "header" else KEYLESS
+    key = KEY.get_secret_value() if kind == "header" else None
+    dressed = {"protocol": row.name, "rest": row.rest, "endpoints": row.endpoints, "auth": auth}
+    app = create_reference(models=("anvil", "rocket/skates:v2"), key=key, auth=auth, base_path="/deep", protocol=row)
+    counted, asked = counting(app)
+    with serve_in_thread(counted) as origin:
+        spec = a_spec(base_url=f"{origin}/deep", test_model="rocket/skates:v2", **dressed)
+        probed = proved(sandbox, spec.model_copy(update={"auth": auth}), key=None) if key else None
+        assert probed is None or (probed.level, probed.why_not_higher) == (
+            Level.PROBE,
+            "No key was given: modelscan keys add acme.",
+        )
+        assert 200 not in asked
+        report = proved(sandbox, spec, key=KEY if key else None)
+    assert (report.level, report.why_not_higher) == (Level.LIVE, "")
+    assert outcomes(report, Level.CONTRACT) == outcomes(report, Level.LIVE) == all_passed(spec)
+
+
+def counting(app: App) -> tuple[App, list[int]]:
+    """`app`, and the statuses it has answered so far."""
+    statuses: list[int] = []
+
+    async def counted(scope: Scope, receive: Any, send: Any) -> None:
+        async def note(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+            await send(message)
+
+        await app(scope, receive, note)
+
+    return counted, statuses
 
 
 def test_a_host_that_needs_no_key_is_proved_live_without_one(sandbox: Sandbox) -> None:
