@@ -64,7 +64,7 @@ def _fields(spec: ClientSpec, evidence: Evidence) -> Iterable[Sequence[object]]:
     records = {record.id: record for record in evidence.records}
     values = {
         "name": spec.name,
-        "protocol": spec.protocol,
+        "protocol": f"{spec.protocol}: {spec.rest.name}" if spec.rest else spec.protocol,
         "base_url": spec.base_url,
         "auth": f"{spec.auth.header} {spec.auth.scheme}".strip() if spec.auth.kind == "header" else "no key",
         "endpoints": ", ".join(f"{one.method} {one.path}" for one in spec.endpoints),

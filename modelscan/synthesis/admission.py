@@ -14,14 +14,14 @@ from modelscan.synthesis.plain import leaves
 from modelscan.synthesis.proposal import Cited, ProposedAuth, Refusal, SpecProposal
 from modelscan.synthesis.resolve import addresses, resolve
 from modelscan.types import Attempt, Auth, ClientSpec, Model, SourceRecord
-from modelscan.wire import WireProtocol, protocol_named
+from modelscan.wire import WIRE_PROTOCOLS, WireProtocol, protocol_named
 from modelscan.wire.openai_chat import OPENAI_CHAT
 from modelscan.wire.packages import PROTOCOL_OF_PACKAGE
 
 __all__ = ["admit"]
 
 _NOT_HERE = (404, 405)
-_USUAL_AUTH = {("authorization", "Bearer"), ("x-api-key", ""), ("api-key", "")}
+_USUAL_AUTH = {("api-key", ""), *((row.auth.header.lower(), row.auth.scheme) for row in WIRE_PROTOCOLS)}
 """Ways to carry a key that need no word of a record; where it is sent to does."""
 
 
@@ -87,12 +87,19 @@ def _wrong_protocol(evidence: Evidence, said: SpecProposal, records: Mapping[str
 
 
 def _speaks_of(record: SourceRecord, protocol: str) -> bool:
-    """Whether it names the protocol, whose it is, its path or a package that speaks it, or saw it answered."""
-    chats = [endpoint.path for endpoint in protocol_named(protocol).endpoints if endpoint.operation == "chat"]
+    """Whether it names the protocol, whose it is, its path or a package that speaks it, or saw it answered.
+
+    Whose it is says nothing of a mapping: many list a Gemini model who do not speak as Google does.
+    """
+    row = protocol_named(protocol)
+    chats = [endpoint.path for endpoint in row.endpoints if endpoint.operation == "chat"]
     if seen := observations_of(record):
         # What was asked for stands in these records, too: only that it was there says something.
         return any(one.path in chats and one.status not in _NOT_HERE for one in seen)
-    marks = (*chats, protocol.partition("_")[0])
+    # Of a path that has the model in it, what stands behind that.
+    marks = [path.rpartition("{model}")[2].lower() for path in chats] + (
+        [] if row.rest else [protocol.partition("_")[0]]
+    )
     for path, value in leaves(record.payload):
         if value == protocol or (isinstance(value, str) and PROTOCOL_OF_PACKAGE.get(value) == protocol):
             return True

@@ -103,6 +103,6 @@ class RestMapping(Frozen):
     stream: RestStream
     finish_reasons: Annotated[dict[Word, FinishReason], Field(max_length=64)]
     """Its words for why an answer ended, each with the field's."""
-    error: AnswerPath
-    """Where an error, also one within a stream, has its message."""
+    error: AnswerPaths
+    """Where an error, also one within a stream, has its message; the first that is there counts."""
     models: RestModels

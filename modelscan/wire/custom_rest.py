@@ -16,12 +16,12 @@ _IMPORTS = "collections.abc dataclasses httpx2 json os re typing urllib.parse"
 _NAMES = (
     "Answer Any AsyncIterator Error Exception Iterator Literal Mapping Message ModelName Piece RecursionError SPEC "
     "Sequence StatusError TypedDict ValueError _FINISH_REASONS _LONGEST_LINE _Pieces _ROLES __all__ _answer _api_key "
-    "_base_url _body _content _headers _ids _json _piece _put _reason _segment _text _tokens _turn _values _variable "
-    "_whole any api_key base_url body bool bytes chunk completion_tokens content counts data dataclass dict error "
-    "extra_body finish_reason float found given headers http_client httpx2 id_ ids inner int isinstance json key last "
-    "len line lines list max_tokens message messages model name names next object one options os outer parameters "
-    "path paths payload piece pieces prompt_tokens query quote raw re response role row rows self status_code step "
-    "stop str streamed sum super system temperature text timeout top_p turn unquote url value words"
+    "_base_url _body _content _headers _ids _json _message _piece _put _reason _segment _text _tokens _turn _values "
+    "_variable _whole any api_key base_url body bool bytes chunk completion_tokens content counts data dataclass dict "
+    "error extra_body finish_reason float found given headers http_client httpx2 id_ ids inner int isinstance json "
+    "key last len line lines list max_tokens message messages model name names next object one options os outer "
+    "parameters path paths payload piece pieces prompt_tokens query quote raw re response role row rows self "
+    "status_code step stop str streamed sum super system temperature text timeout top_p turn unquote url value words"
 )
 _ATTRIBUTES = (
     "AsyncClient Client Match Response __init__ _base _headers _http _options _own _read _rest _timeout aclose "
@@ -71,7 +71,7 @@ def _chat_body(mapping: RestMapping, model: str, _: Quirks) -> dict[str, Any]:
 
 def _error_body(mapping: RestMapping, _status: int, message: str, **_more: Any) -> dict[str, Any]:
     """An error with its message where the mapping says; more of its form is not known."""
-    body: dict[str, Any] = placed({}, mapping.error, message)
+    body: dict[str, Any] = placed({}, mapping.error[0], message)
     return body
 
 

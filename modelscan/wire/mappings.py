@@ -42,7 +42,7 @@ COHERE_V2 = RestMapping(
         "TOOL_CALL": "tool_calls",
         "ERROR_TOXIC": "content_filter",
     },
-    error="message",
+    error=("message", "delta.error"),
     models=RestModels(rows="models", id="name"),
 )
 
@@ -80,7 +80,7 @@ GEMINI_GENERATE_CONTENT = RestMapping(
         "SAFETY": "content_filter",
         "SPII": "content_filter",
     },
-    error="error.message",
+    error=("error.message",),
     models=RestModels(rows="models", id="name", prefix="models/"),
 )
 
@@ -106,6 +106,6 @@ OLLAMA_CHAT = RestMapping(
     answer=_OLLAMA_ANSWER,
     stream=RestStream(framing="ndjson", piece=_OLLAMA_ANSWER, end="field", end_at="done"),
     finish_reasons={"stop": "stop", "length": "length"},
-    error="error",
+    error=("error",),
     models=RestModels(rows="models", id="name"),
 )

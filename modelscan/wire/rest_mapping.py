@@ -109,7 +109,7 @@ def usage_of(mapping: RestMapping, payload: Any) -> Usage:
 
 def error_of(mapping: RestMapping, payload: Any) -> str:
     """The message of an error; empty where there is none."""
-    return _text(payload, mapping.error)
+    return next((text for path in mapping.error if (text := _text(payload, path))), "")
 
 
 def model_ids(mapping: RestMapping, payload: Any) -> list[str | None] | None:
@@ -146,6 +146,10 @@ class PieceReader:
                 continue
             self.ended = self._is_last(payload)
             yield _said(self._mapping, self._mapping.stream.piece, payload)
+
+    def end(self) -> Iterator[Said]:
+        """The piece that a last line without an end of its own brings, where the stream is over."""
+        return self.feed(b"\n")
 
     def _is_last(self, payload: Any) -> bool:
         stream = self._mapping.stream

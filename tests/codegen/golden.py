@@ -95,7 +95,7 @@ DUNES = RestMapping(
         end="done_mark",
     ),
     finish_reasons={"dried": "stop", "cut/short": "length"},
-    error="faults.0.words",
+    error=("faults.0.words", "fault"),
     models=RestModels(rows="all", id="id"),
 )
 """A mapping that nobody speaks: what the known ones leave out."""

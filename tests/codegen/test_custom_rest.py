@@ -169,6 +169,7 @@ def test_an_answer_that_is_no_json_is_an_error(content: bytes) -> None:
         ("llama-box", lines("llama-box", {"message": {"content": "a"}, "done": 1}), "broke off before its end"),
         ("llama-box", lines("llama-box", {"error": "out of memory"}), "with an error: out of memory"),
         ("coral", lines("coral", {"type": "content-delta"}), "broke off before its end"),
+        ("coral", lines("coral", {"type": "message-end", "delta": {"error": "overloaded"}}), "an error: overloaded"),
         ("coral", b"data: {broken\n\n", "answered no JSON"),
         ("dunes", b'data: {"bit": "a"}\n\n', "broke off before its end"),
         ("gemma", lines("gemma", {"error": {"message": "overloaded"}}), "with an error: overloaded"),

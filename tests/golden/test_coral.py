@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 PROVIDER = "coral"
-DIGEST = "54a314dfa99e73228bc0a444301e2d7800dc2df9d1222cbba329681a29e48b29"
+DIGEST = "ef3f3ec8929fde5ecd4407da92d7b83b89d2198fab80b28f6214cfd6c254d190"
 MODEL = "reef"
 MODELS = ["reef"]
 AUTH_HEADER = "Authorization"
@@ -98,7 +98,7 @@ REST: Any = {
             "TOOL_CALL": "tool_calls",
             "ERROR_TOXIC": "content_filter",
         },
-        "error": "message",
+        "error": ["message", "delta.error"],
         "models": {"rows": "models", "id": "name"},
     },
     "endpoints": [

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 PROVIDER = "dunes"
-DIGEST = "ad4890cdbb6a54fdad012f7497185455cf6b6e93168b1744078e9744ceb6e3b5"
+DIGEST = "946f03851221aa35651a37b3ce6ad7ea4c4fc5dde74ce4fd20b74a2288a1e4e1"
 MODEL = 'sand"s'
 MODELS = ['sand"s']
 AUTH_HEADER = "Authorization"
@@ -84,7 +84,7 @@ REST: Any = {
             "end": "done_mark",
         },
         "finish_reasons": {"dried": "stop", "cut/short": "length"},
-        "error": "faults.0.words",
+        "error": ["faults.0.words", "fault"],
         "models": {"rows": "all", "id": "id"},
     },
     "endpoints": [{"operation": "chat", "method": "POST", "path": "/say"}],

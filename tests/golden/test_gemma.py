@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 PROVIDER = "gemma"
-DIGEST = "d90d5a73386a409744b2ae150d26263c8b3385db1d742357849a941a1de15a73"
+DIGEST = "6acdd05dce78c60de338a1e294d76b176e5b04d10b8499bc1d6e62b40c2883b6"
 MODEL = "a/b:c"
 MODELS = ["a/b:c", 'pro"']
 AUTH_HEADER = "x-goog-api-key"
@@ -103,7 +103,7 @@ REST: Any = {
             "SAFETY": "content_filter",
             "SPII": "content_filter",
         },
-        "error": "error.message",
+        "error": ["error.message"],
         "models": {"rows": "models", "id": "name", "prefix": "models/"},
     },
     "endpoints": [

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 PROVIDER = "llama-box"
-DIGEST = "9499d135c4b2243c12dbdccef9aa17b9ac207e6722a2910fe3f442d848cee073"
+DIGEST = "6be9ed094ee9cad0e220eeab5a53c160e35611d35d72928e6cbb7bdc61094a56"
 MODEL = "smol:135m"
 MODELS = ["smol:135m"]
 AUTH_HEADER = "Authorization"
@@ -91,7 +91,7 @@ REST: Any = {
             "end_at": "done",
         },
         "finish_reasons": {"stop": "stop", "length": "length"},
-        "error": "error",
+        "error": ["error"],
         "models": {"rows": "models", "id": "name"},
     },
     "endpoints": [

@@ -5,6 +5,7 @@ import pytest
 from modelscan.synthesis.admission import admit
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import Attempt, CaseResult, ClientSpec, Decision, Level, SourceRecord, ValidationReport
+from modelscan.wire.mappings import GEMINI_GENERATE_CONTENT
 from tests.synthesis.proposing import LISTED, SEEN, read, said, thin
 from tests.synthesis.telling import ACME, BOX, attempt, evidence, listed, operator, provider, saw
 
@@ -79,6 +80,34 @@ def test_a_path_that_was_asked_for_and_not_there_speaks_for_no_protocol(status: 
 def test_a_record_speaks_of_a_protocol_by_name_path_or_package(payload: dict[str, Any]) -> None:
     words = SourceRecord.of(source="openapi", subject="acme", url=ACME, payload=payload, trusted=False)
     assert admitted(evidence("acme/anvil", LISTED, words), protocol=said("openai_chat", words.id))
+
+
+@pytest.mark.parametrize(
+    ("payload", "spoken"),
+    [
+        ({"note": "It speaks like Gemini."}, False),
+        ({"models": ["google/gemini-2.5-pro"]}, False),
+        ({"paths": {"/v1beta/models/{model}:generateContent": "post"}}, True),
+        ({"npm": "@ai-sdk/google"}, True),
+        ({"protocol": "gemini_generate_content"}, True),
+    ],
+)
+def test_a_known_mapping_is_taken_where_a_record_gives_its_path_or_its_package(
+    payload: dict[str, Any], spoken: bool
+) -> None:
+    words = SourceRecord.of(source="openapi", subject="acme", url=ACME, payload=payload, trusted=False)
+    told = evidence("acme/anvil", LISTED, words)
+    auth = said({"kind": "header", "header": "x-goog-api-key", "scheme": "", "env": []}, LISTED.id)
+    named = {"protocol": said("gemini_generate_content", words.id), "auth": auth}
+    if spoken:
+        spec = admitted(told, **named)
+        assert (spec.protocol, spec.rest, spec.auth.header) == (
+            "custom_rest",
+            GEMINI_GENERATE_CONTENT,
+            "x-goog-api-key",
+        )
+    else:
+        assert refused(told, **named) == [f"protocol: record {words.id} says nothing of gemini_generate_content"]
 
 
 def test_another_protocol_is_spoken_in_its_own_way() -> None:

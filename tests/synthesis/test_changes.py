@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from modelscan.synthesis.changes import changes_between
 from modelscan.types import Auth, Change, Model, Price
+from modelscan.wire import protocol_named
 from tests.validation.specs import a_spec
 
 OLD = Model(id="old")
@@ -44,3 +45,12 @@ def test_address_key_models_and_prices_are_compared_and_an_unknown_price_is_unkn
 def test_a_change_is_three_texts() -> None:
     (change,) = changes_between(a_spec(), a_spec(name="Other"))
     assert change == Change(field="name", before=a_spec().name, after="Other")
+
+
+def test_another_mapping_is_another_way_of_speaking() -> None:
+    cohere, ollama = (
+        a_spec(protocol=row.name, rest=row.rest, endpoints=row.endpoints)
+        for row in (protocol_named("cohere_v2"), protocol_named("ollama_chat"))
+    )
+    assert changed(cohere, ollama) == {"mapping": ("cohere_v2", "ollama_chat")}
+    assert changed(a_spec(), ollama)["mapping"] == ("none", "ollama_chat")

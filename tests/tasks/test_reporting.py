@@ -20,6 +20,7 @@ from modelscan.types import (
     ValidationReport,
 )
 from modelscan.validation.repair import Repaired, Sources
+from modelscan.wire import protocol_named
 from tasks.reporting import markdown
 from tests.validation.specs import a_spec
 
@@ -55,6 +56,12 @@ def test_each_field_says_which_source_said_so_and_when() -> None:
     assert "| 1 | with /v1 | base\\_url: a → b | probe | chats |" in text
     assert "The specification came about by rules." in text
     assert "None." in text
+
+
+def test_of_custom_rest_the_mapping_is_named() -> None:
+    row = protocol_named("cohere_v2")
+    mapped = spec(protocol=row.name, rest=row.rest, endpoints=row.endpoints)
+    assert r"custom\_rest: cohere\_v2" in dossier(mapped, RECORD)
 
 
 def test_a_gap_is_shown_as_a_gap() -> None:

@@ -191,6 +191,19 @@ def test_a_stream_without_an_end_of_its_own_never_says_that_it_ended() -> None:
 def test_an_error_within_a_stream_is_a_piece_that_says_so() -> None:
     assert pieces_of(OLLAMA_CHAT, b'{"error": "out of memory"}\n') == [Said(error="out of memory")]
     assert error_of(DUNES, {"faults": [{"words": "sand"}]}) == "sand"
+    assert error_of(DUNES, {"faults": [{"words": ""}], "fault": "wind"}) == "wind"
+    broken = {"type": "message-end", "delta": {"finish_reason": "ERROR", "error": "overloaded"}}
+    assert [piece.error for piece in pieces_of(COHERE_V2, b"data: " + json.dumps(broken).encode() + b"\n\n")] == [
+        "overloaded"
+    ]
+
+
+def test_a_last_line_without_an_end_is_read_when_the_stream_is_over() -> None:
+    reader = PieceReader(OLLAMA_CHAT)
+    assert list(reader.feed(b'{"message": {"content": "a"}, "done": true}')) == []
+    assert [piece.text for piece in reader.end()] == ["a"]
+    assert list(reader.end()) == []
+    assert reader.ended
 
 
 def test_what_cannot_be_read_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
