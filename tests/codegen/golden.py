@@ -29,7 +29,7 @@ from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 __all__ = ["EXAMPLES", "FOLDER", "RECORDS", "SPECS", "rendered", "rendered_example"]
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
-EXAMPLES = tuple(FOLDER.parents[1] / "generated" / f"{name}.py" for name in ("deepseek", "groq"))
+EXAMPLES = tuple(FOLDER.parents[1] / "generated" / f"{name}.py" for name in ("cohere", "deepseek", "groq"))
 _RECORD = "0123456789abcdef"
 RECORDS = (
     SourceRecord(
