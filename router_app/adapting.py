@@ -1,41 +1,45 @@
 """What a request is changed in on its way to a provider of the same protocol: what its quirks ask for, and usage."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from modelscan.types import ClientSpec
+from modelscan.types import ClientSpec, Quirks
+from router_app.asking import Asked
 
 __all__ = ["ADAPTING"]
 
+_USUAL = Quirks()
 _SOME_TOKENS = 4096
 """The limit that a provider gets who insists on one, for a model whose own is unknown."""
 
 
-def _chat_completions(asked: dict[str, Any], spec: ClientSpec, model: str) -> bool:
-    _limit_as_it_likes(asked, spec, model)
-    return asked.get("stream") is True and _ask_for_usage(asked, spec)
+def _chat_completions(asked: Asked, spec: ClientSpec, model: str) -> bool:
+    if spec.quirks != _USUAL:
+        _limit_as_it_likes(asked, spec, model)
+    return asked.members.get("stream") is True and _ask_for_usage(asked, spec)
 
 
-def _limit_as_it_likes(asked: dict[str, Any], spec: ClientSpec, model: str) -> None:
+def _limit_as_it_likes(asked: Asked, spec: ClientSpec, model: str) -> None:
     """Name the limit of the answer as the provider's quirks say, and send one where it insists."""
-    quirks = spec.quirks
-    if quirks.max_tokens_field == "max_completion_tokens" and "max_tokens" in asked:
-        asked.setdefault("max_completion_tokens", asked.pop("max_tokens"))
-        asked.pop("max_tokens", None)
-    if quirks.max_tokens_required and not {"max_tokens", "max_completion_tokens"} & asked.keys():
+    quirks, members = spec.quirks, asked.members
+    if quirks.max_tokens_field == "max_completion_tokens" and "max_tokens" in members:
+        if "max_completion_tokens" in members:
+            asked.remove("max_tokens")
+        else:
+            asked.rename("max_tokens", "max_completion_tokens")
+    if quirks.max_tokens_required and not {"max_tokens", "max_completion_tokens"} & members.keys():
         known = next((one.output_tokens for one in spec.models if one.id == model), None)
-        asked[quirks.max_tokens_field] = known or _SOME_TOKENS
+        asked.put(quirks.max_tokens_field, known or _SOME_TOKENS)
 
 
-def _ask_for_usage(asked: dict[str, Any], spec: ClientSpec) -> bool:
+def _ask_for_usage(asked: Asked, spec: ClientSpec) -> bool:
     """Have the stream end with its usage; True where the caller did not ask for that, so that it is hidden again.
 
     A provider that refuses `stream_options` says so by the quirk `stream_usage`: false.
     """
-    options = asked.get("stream_options")
+    options = asked.members.get("stream_options")
     if not isinstance(options, dict | None) or (options or {}).get("include_usage") or not spec.quirks.stream_usage:
         return False
-    asked["stream_options"] = {**(options or {}), "include_usage": True}
+    asked.put("stream_options", {**(options or {}), "include_usage": True})
     return True
 
 
@@ -44,7 +48,7 @@ def _as_it_is(*_: object) -> bool:
     return False
 
 
-ADAPTING: Mapping[str, Callable[[dict[str, Any], ClientSpec, str], bool]] = {
+ADAPTING: Mapping[str, Callable[[Asked, ClientSpec, str], bool]] = {
     "openai_chat": _chat_completions,
     "anthropic_messages": _as_it_is,
 }

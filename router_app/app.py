@@ -1,11 +1,15 @@
 """The application on one page: routes, middleware, error handlers."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelscan.errors import ModelScanError
 from modelscan.reference.app import create_reference
@@ -18,24 +22,37 @@ from router_app.models import Models
 from router_app.problems import on_http_exception, on_modelscan_error, on_unexpected
 from router_app.service import Service
 
-__all__ = ["create_app"]
+__all__ = ["Router", "create_app"]
 
 
-def create_app(service: Service, token: str) -> Starlette:
+class Router(Starlette):
+    """Starlette, but for requests to models: they go straight to their endpoint, past what they have no use for.
+
+    Starlette's layers cost more than half as much as all that becomes of a request here (measured).
+    """
+
+    def __init__(self, direct: Mapping[str, ASGIApp], **more: Any) -> None:
+        super().__init__(**more)
+        self._direct = direct
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._direct.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        await (endpoint or super().__call__)(scope, receive, send)
+
+
+def create_app(service: Service, token: str) -> Router:
     """The router over `service`; `token` opens /api."""
 
     async def health(_: Request) -> Response:
         return JSONResponse(service.health())
 
     models = Models(service.serving)
-    return Starlette(
+    inference = {row.served_at: Inference(service.serving, row) for row in WIRE_PROTOCOLS if row.served_at}
+    return Router(
+        direct={path: Gated(endpoint, service.gate) for path, endpoint in inference.items()},
         routes=[
             Route("/health", health),
-            *(
-                Route(row.served_at, Inference(service.serving, row), methods=["POST"])
-                for row in WIRE_PROTOCOLS
-                if row.served_at
-            ),
+            *(Route(path, endpoint, methods=["POST"]) for path, endpoint in inference.items()),
             Route("/v1/models", models.list_all),
             Route("/v1/models/{model:path}", models.show),
             Mount("/api", routes=Admin(service).routes(), middleware=[Middleware(AdminOnly, token=token)]),

@@ -18,24 +18,33 @@ class Doorway:
 
     def __init__(self, seconds: float = 10.0) -> None:
         self._seconds = seconds
-        self._app: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
+        self._app: ASGIApp | None = None
+        self._there = asyncio.Event()
 
     def lead_to(self, app: ASGIApp) -> None:
         """From now on, `app` answers, also those who wait."""
-        self._app.set_result(app)
+        self._app = app
+        self._there.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._app.done() and scope["path"] == "/health":
+        if self._app is None:
+            await self._wait(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _wait(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/health":
             await JSONResponse(_STARTING)(scope, receive, send)
             return
         try:
             async with asyncio.timeout(self._seconds):
-                app = await asyncio.shield(self._app)
+                await self._there.wait()
         except TimeoutError:
             error = ServiceUnavailable("The service is starting.", hint="Try again in a moment.")
             await answer_for(scope["path"], error)(scope, receive, send)
             return
-        await app(scope, receive, send)
+        assert self._app is not None
+        await self._app(scope, receive, send)
 
 
 _STARTING: dict[str, Any] = {"status": "starting", "version": __version__, "generation": None, "parts": {}}

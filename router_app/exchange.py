@@ -1,10 +1,9 @@
 """One request to a model on its way through: what is known of it so far, its answer's head, and its usage row."""
 
 import asyncio
+import os
 import time
-import uuid
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -18,11 +17,12 @@ from router_app.hiding import Hiding
 from router_app.problems import wire_error
 from router_app.serving import Serving
 
-__all__ = ["Exchange", "cancelled_when_left"]
+__all__ = ["Exchange", "Watch"]
 
 CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
 _LONGEST_NAME = 256
+_UNWATCHED_SECONDS = 0.05
 _MOST_TOKENS = 10**9
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -35,7 +35,7 @@ class Exchange:
     send: Send
     serving: Serving
     protocol: WireProtocol
-    id: str = field(default_factory=lambda: f"req_{uuid.uuid4().hex}")
+    id: str = field(default_factory=lambda: f"req_{os.urandom(16).hex()}")
     at: datetime = field(default_factory=utc_now)
     began: float = field(default_factory=time.perf_counter)
     generation: int = 0
@@ -126,26 +126,41 @@ def _believable(tokens: int | None) -> int | None:
     return tokens if tokens is not None and tokens < _MOST_TOKENS else None
 
 
-@asynccontextmanager
-async def cancelled_when_left(receive: Receive, exchange: Exchange) -> AsyncIterator[None]:
-    """Cancel what runs inside when the caller goes away before the answer is complete."""
-    task = asyncio.current_task()
-    assert task is not None
-    left = False
+class Watch:
+    """Cancels what runs inside when the caller goes away before the answer is complete.
 
-    async def watch() -> None:
-        nonlocal left
-        while (await receive())["type"] != "http.disconnect":
+    Who is answered at once is not watched: a task of its own for each request costs more than most of the request.
+    """
+
+    __slots__ = ("_exchange", "_left", "_receive", "_starting", "_task", "_watching")
+
+    def __init__(self, receive: Receive, exchange: Exchange) -> None:
+        self._receive = receive
+        self._exchange = exchange
+        self._left = False
+        self._task: asyncio.Task[object] | None = None
+        self._starting: asyncio.TimerHandle | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._starting = asyncio.get_running_loop().call_later(_UNWATCHED_SECONDS, self._start)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        """Whether the cancellation was this watch's own, and ends here."""
+        assert self._starting is not None
+        assert self._task is not None
+        self._starting.cancel()
+        if self._watching is not None:
+            self._watching.cancel()
+        return kind is asyncio.CancelledError and self._left and self._task.uncancel() == 0
+
+    def _start(self) -> None:
+        self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
-        if not exchange.complete:
-            left = True
-            task.cancel()
-
-    watching = asyncio.create_task(watch())
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not left or task.uncancel() > 0:
-            raise
-    finally:
-        watching.cancel()
+        if not self._exchange.complete and self._task is not None:
+            self._left = True
+            self._task.cancel()

@@ -1,9 +1,10 @@
 """POST /v1/chat/completions and /v1/messages: resolve the model, choose a key, relay, and journal the use."""
 
 import asyncio
-import json
+import logging
 from typing import Any
 
+import orjson
 from starlette.types import Receive, Scope, Send
 
 from modelscan.clients.registry import Route
@@ -17,7 +18,8 @@ from modelscan.errors import (
 )
 from modelscan.wire import WireProtocol, protocol_of
 from router_app.adapting import ADAPTING
-from router_app.exchange import Exchange, cancelled_when_left
+from router_app.asking import Asked
+from router_app.exchange import Exchange, Watch
 from router_app.hiding import Hiding
 from router_app.problems import TooLarge
 from router_app.serving import Serving
@@ -35,6 +37,10 @@ _NOT_RETURNED = frozenset(
 )
 
 
+_SEE_LOG = "The service's log has the particulars."
+_log = logging.getLogger(__name__)
+
+
 class _CallerLeft(Exception):
     """The caller went away while sending."""
 
@@ -46,13 +52,14 @@ class Inference:
         self._serving = serving
         self._protocol = protocol
         self._max_body = max_body
+        self._passed = frozenset(name.encode() for name in protocol.passed_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(send, self._serving, self._protocol)
-        passed = [(name, value) for name, value in scope["headers"] if name.decode() in self._protocol.passed_headers]
+        passed = [header for header in scope["headers"] if header[0] in self._passed]
         try:
             body = await _read(receive, self._max_body)
-            async with cancelled_when_left(receive, exchange):
+            with Watch(receive, exchange):
                 await self._answer(exchange, passed, body)
         except TooLarge as error:
             await exchange.refuse(error)
@@ -69,23 +76,27 @@ class Inference:
             exchange.cancelled = True
             exchange.account()
             raise
-        except Exception:  # Answered and logged by the application's handler; here it must leave its row.
-            exchange.status, exchange.error_code = exchange.status or 500, "error"
-            exchange.account()
-            raise
+        except Exception as error:
+            exchange.error_code = "error"
+            if exchange.status:  # The answer has begun: it is broken off, so that nobody takes it for whole.
+                exchange.account()
+                raise
+            _log.exception("request %s ended unexpectedly", exchange.id)
+            await exchange.refuse(ModelScanError(f"An unexpected {type(error).__name__}.", hint=_SEE_LOG))
 
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         registry = await self._serving.registry()
         exchange.generation = registry.generation
-        asked = _parsed(body)
-        exchange.asked_model = _printable(asked["model"])
-        exchange.stream = asked.get("stream") is True
+        asked = Asked(body)
+        exchange.asked_model = _named_in(asked)
+        exchange.stream = asked.members.get("stream") is True
         exchange.route = route = registry.resolve(exchange.asked_model)
         self._refuse_other_protocols(route)
         hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
-        asked["model"] = route.model
+        if asked.members["model"] != route.model:
+            asked.put("model", route.model)
         headers = [*_static(route, passed), *self._credentials(exchange, route)]
-        answer = await self._serving.upstream.send("POST", _url(route), headers, json.dumps(asked).encode())
+        answer = await self._serving.upstream.send("POST", _url(route), headers, asked.body())
         try:
             if 300 <= answer.status < 400:
                 raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
@@ -172,25 +183,19 @@ async def _read(receive: Receive, limit: int) -> bytes:
     return bytes(body)
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    asked = _json(body)
-    if not isinstance(asked, dict):
-        raise InvalidInput("The body is not a JSON object.", hint="docs/api.md says what it holds.")
-    if not isinstance(asked.get("model"), str) or not asked["model"]:
+def _named_in(asked: Asked) -> str:
+    """The model's name, without half surrogates, which JSON can spell and no encoder writes."""
+    name = asked.members.get("model")
+    if not isinstance(name, str) or not name:
         raise InvalidInput("The body names no model.", hint="GET /v1/models lists what is served.")
-    return asked
+    return name if name.isascii() else name.encode("utf-8", "replace").decode()
 
 
 def _json(body: bytes) -> Any:
     try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
+        return orjson.loads(body)
+    except ValueError:
         return None
-
-
-def _printable(name: str) -> str:
-    """Without half surrogates, which JSON can spell and no encoder writes."""
-    return name.encode("utf-8", "replace").decode()
 
 
 def _static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:

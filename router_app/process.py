@@ -1,6 +1,7 @@
 """The whole of the service in one process: the application, and what runs beside it."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from router_app.service import Service
 __all__ = ["running"]
 
 _AGAIN_SECONDS = 1.0
+_COLLECT_AFTER = (20_000, 20, 50)
 _DEMO = Identifier(provider="demo", model="echo")
 _log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ async def running(
 
 async def _dispatch(service: Service, dispatcher: Dispatcher, url: str) -> None:
     await service.opened(seconds=None)
+    _settle_memory()
     await _refresh_demo(service, url)
     while True:
         try:
@@ -62,6 +65,13 @@ async def _dispatch(service: Service, dispatcher: Dispatcher, url: str) -> None:
         except Exception as error:  # noqa: BLE001 - the queue is in the catalogue, where it is found again
             _log.error("the dispatcher failed and begins anew: %s", error)
             await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _settle_memory() -> None:
+    """What was loaded stays; the collector need not go through it again and again, which cost a sixth of a request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_COLLECT_AFTER)
 
 
 async def _refresh_demo(service: Service, url: str) -> None:

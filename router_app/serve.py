@@ -87,6 +87,7 @@ def _server(app: ASGIApp) -> _Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=_LAST_SECONDS,
     )
     return _Server(config)

@@ -1,12 +1,15 @@
 """Server-sent events on their way through: whole events only where one must be hidden, bytes as they come elsewhere."""
 
 import json
+import re
 
 from modelscan.wire.protocol import StreamReader, Usage
 
 __all__ = ["Relay"]
 
 _LONGEST_EVENT = 1 << 20
+_ENDS = (b"\n\n", b"\r\n\r\n")
+_BREAK = re.compile(rb"\r?\n\r?\n")
 
 
 class Relay:
@@ -16,6 +19,8 @@ class Relay:
         self._usage = reader
         self._hide = hide_usage
         self._rest = b""
+        self._whole = True
+        """Whether what came so far ended with the end of an event."""
 
     @property
     def usage(self) -> Usage:
@@ -24,14 +29,23 @@ class Relay:
 
     def feed(self, chunk: bytes) -> bytes:
         """What of this chunk goes to the caller now."""
-        self._usage.feed(chunk)
-        if not self._hide:
-            return chunk
-        *events, self._rest = _split(self._rest + chunk)
-        passed = b"".join(event for event in events if not _only_usage(event))
+        found = chunk.find(b'"usage"')
+        whole, self._whole = self._whole, chunk.endswith(_ENDS)
+        if whole and self._whole and found < 0:
+            return chunk  # Whole events without usage: nearly all of a stream.
+        plain = _last_end(chunk, found) if whole and found >= 0 else 0
+        self._usage.feed(chunk[plain:] if plain else chunk)
+        return self._shown(self._rest + chunk) if self._hide else chunk
+
+    def _shown(self, data: bytes) -> bytes:
+        """All but usage; what may yet become usage waits."""
+        found = data.find(b'"usage"')
+        plain = _last_end(data, len(data) if found < 0 else found)
+        *events, self._rest = _split(data[plain:])
+        shown = data[:plain] + b"".join(event for event in events if not _only_usage(event))
         if len(self._rest) > _LONGEST_EVENT:  # No usage is as long: it goes on as it comes, and nothing piles up here.
-            passed, self._rest = passed + self._rest, b""
-        return passed
+            shown, self._rest = shown + self._rest, b""
+        return shown
 
     def end(self) -> bytes:
         """What is left at the end of the stream."""
@@ -39,16 +53,16 @@ class Relay:
         return b"" if _only_usage(rest) else rest
 
 
+def _last_end(data: bytes, before: int) -> int:
+    """Where the last event that is over by `before` ends."""
+    found = ((data.rfind(end, 0, before), len(end)) for end in (b"\n\n", b"\n\r\n"))
+    return max((at + length for at, length in found if at >= 0), default=0)
+
+
 def _split(data: bytes) -> list[bytes]:
     """Whole events with the blank line that ends each, and the rest."""
-    events: list[bytes] = []
-    start = 0
-    while True:
-        ends = [at + len(mark) for mark in (b"\n\n", b"\r\n\r\n") if (at := data.find(mark, start)) >= 0]
-        if not ends:
-            return [*events, data[start:]]
-        events.append(data[start : min(ends)])
-        start = min(ends)
+    ends = [found.end() for found in _BREAK.finditer(data)]
+    return [data[start:end] for start, end in zip([0, *ends], [*ends, len(data)], strict=True)]
 
 
 def _only_usage(event: bytes) -> bool:

@@ -1,5 +1,7 @@
 """What the catalogue lists: providers, published clients, keys, usage."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -66,13 +68,17 @@ class ApiKey(Frozen):
         return self.requests + self.tokens / 1000
 
 
-class UsageEvent(Frozen):
-    """One request that reached the router: a line of the usage journal and a row of usage_tracking."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageEvent:
+    """One request that reached the router: a line of the usage journal and a row of usage_tracking.
+
+    The router makes one for each request from what it knows itself, so it is a plain dataclass: nothing is validated.
+    """
 
     request_id: str
-    at: AwareDatetime
+    at: datetime
     asked_model: str
-    """As the caller wrote it."""
+    """As the caller wrote it, without half surrogates."""
     provider: str | None = None
     model: str | None = None
     key_id: str | None = None

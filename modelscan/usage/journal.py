@@ -5,7 +5,10 @@ import fcntl
 import os
 import threading
 import uuid
+from dataclasses import replace
 from pathlib import Path
+
+import orjson
 
 from modelscan.catalog.rows import storable
 from modelscan.types import UsageEvent
@@ -72,10 +75,10 @@ class Journal:
 
 
 def _line(event: UsageEvent) -> bytes:
-    asked = storable(event.asked_model[:_ASKED_CHARACTERS])
-    if asked != event.asked_model:
-        event = event.model_copy(update={"asked_model": asked})
-    return event.model_dump_json().encode() + b"\n"
+    asked = event.asked_model[:_ASKED_CHARACTERS]
+    if asked is not event.asked_model or not asked.isascii():
+        event = replace(event, asked_model=storable(asked))
+    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _is_free(path: Path) -> bool:

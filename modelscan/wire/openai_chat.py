@@ -45,16 +45,12 @@ class StreamUsage:
 
     def __init__(self) -> None:
         self.usage: Usage = (None, None)
-        self.done = False
-        """Whether `[DONE]` was seen."""
         self._lines = DataLines()
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, as they came."""
         for data in self._lines.feed(chunk):
-            if data == b"[DONE]":
-                self.done = True
-            elif b'"usage"' in data:
+            if b'"usage"' in data:
                 self._read(data)
 
     def _read(self, data: bytes) -> None:

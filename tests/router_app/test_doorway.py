@@ -6,6 +6,7 @@ import httpx2
 from starlette.responses import PlainTextResponse
 
 from router_app.doorway import Doorway
+from tests.router_app.routers import eventually
 
 
 def client(doorway: Doorway) -> httpx2.AsyncClient:
@@ -18,7 +19,7 @@ def test_health_answers_at_once_and_the_rest_waits() -> None:
         async with client(doorway) as http:
             waiting = asyncio.create_task(http.get("/v1/models"))
             assert (await http.get("/health")).json()["status"] == "starting"
-            assert not waiting.done()
+            await eventually(lambda: doorway._there._waiters)
             doorway.lead_to(PlainTextResponse("the application"))
             assert (await waiting).text == "the application"
             assert (await http.get("/health")).text == "the application"

@@ -259,48 +259,6 @@ def test_requests_before_the_first_registry_wait_for_it(settings: Settings) -> N
     asyncio.run(story())
 
 
-class Failing:
-    """An upstream that fails in its own ways."""
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-
-    async def send(self, *_: object) -> Any:
-        raise self._error
-
-    async def aclose(self) -> None:
-        """Nothing is held."""
-
-
-def test_a_fault_of_our_own_is_answered_and_leaves_a_row(settings: Settings) -> None:
-    async def story() -> None:
-        async with routed_to_reference(settings) as router:
-            before, router.service.serving.upstream = router.service.serving.upstream, Failing(LookupError("a bug"))
-            answer = await router.chat("echo")
-            router.service.serving.upstream = before
-            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "error")
-            assert "a bug" not in answer.text
-            assert (router.usage()[0]["status"], router.usage()[0]["error_code"]) == (500, "error")
-
-    asyncio.run(story())
-
-
-def test_a_journal_that_cannot_be_written_costs_the_row_and_not_the_answer(settings: Settings) -> None:
-    class Full:
-        def append(self, _: object) -> None:
-            raise OSError(28, "No space left on device")
-
-    async def story() -> None:
-        async with routed_to_reference(settings) as router:
-            router.service.serving._journal = Full()  # type: ignore[assignment]
-            assert (await router.chat("echo")).status_code == 200
-            health = (await router.http.get("/health")).json()
-            assert health["parts"]["journal"]["state"] == "down"
-            assert health["status"] == "degraded"
-
-    asyncio.run(story())
-
-
 def test_a_swap_under_constant_load_fails_no_request(settings: Settings) -> None:
     """Sixteen callers keep asking, while new versions are published and loaded one after the other."""
 

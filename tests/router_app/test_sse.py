@@ -53,6 +53,13 @@ def test_an_event_without_its_end_is_passed_at_the_end_unless_it_is_usage() -> N
     assert relayed(USAGE, [], hide_usage=True)[0] == b""
 
 
+def test_an_event_without_end_goes_on_before_it_fills_the_memory() -> None:
+    relay = Relay(StreamUsage(), hide_usage=True)
+    begun = b'data: {"usage": "' + b"x" * (1 << 20)
+    assert relay.feed(b"data: [") + relay.feed(b"]\n\n" + begun) == b"data: []\n\n" + begun
+    assert relay.feed(b'"}\n\n') + relay.end() == b'"}\n\n'
+
+
 @pytest.mark.parametrize("row", [row for row in WIRE_PROTOCOLS if row.served_at], ids=lambda row: row.dialect)
 def test_an_error_is_an_event_of_its_own(row: WireProtocol) -> None:
     event = row.stream_error(row.error_body(502, "line\nline"))

@@ -29,13 +29,7 @@ def test_usage_is_found_however_the_stream_is_split(cuts: list[int]) -> None:
     at = [0, *sorted(cuts), len(STREAM)]
     for start, end in zip(at, at[1:], strict=False):  # noqa: RUF007 - two ends of one piece
         usage.feed(STREAM[start:end])
-    assert (usage.usage, usage.done) == ((3, 4), True)
-
-
-def test_a_stream_that_did_not_end_is_not_done() -> None:
-    usage = StreamUsage()
-    usage.feed(STREAM[: STREAM.index(b"data: [DONE]")])
-    assert not usage.done
+    assert usage.usage == (3, 4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""Faults of our own: each is answered or broken off, and leaves its row."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import pytest
+
+from modelscan.settings import Settings
+from tests.router_app.routers import routed_to_reference
+
+
+class Failing:
+    """An upstream that fails in its own ways."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def send(self, *_: object) -> Any:
+        raise self._error
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_fault_of_our_own_is_answered_and_leaves_a_row(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            before, router.service.serving.upstream = router.service.serving.upstream, Failing(LookupError("a bug"))
+            answer = await router.chat("echo")
+            router.service.serving.upstream = before
+            assert (answer.status_code, answer.json()["error"]["code"]) == (500, "error")
+            assert "a bug" not in answer.text
+            assert (router.usage()[0]["status"], router.usage()[0]["error_code"]) == (500, "error")
+
+    asyncio.run(story())
+
+
+class Faltering:
+    """An upstream whose answers begin well and end in a bug of ours."""
+
+    status = 200
+    headers = ((b"content-type", b"text/event-stream"),)
+
+    async def send(self, *_: object) -> "Faltering":
+        return self
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        yield b"data: {}\n\n"
+        raise LookupError("a bug")
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+def test_an_answer_that_has_begun_and_meets_a_fault_of_ours_is_broken_off(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            before, router.service.serving.upstream = router.service.serving.upstream, Faltering()
+            with pytest.raises(httpx2.RemoteProtocolError):
+                await router.chat("echo", stream=True)
+            router.service.serving.upstream = before
+            assert (router.usage()[0]["status"], router.usage()[0]["error_code"]) == (200, "error")
+
+    asyncio.run(story())
+
+
+def test_a_journal_that_cannot_be_written_costs_the_row_and_not_the_answer(settings: Settings) -> None:
+    class Full:
+        def append(self, _: object) -> None:
+            raise OSError(28, "No space left on device")
+
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            router.service.serving._journal = Full()  # type: ignore[assignment]
+            assert (await router.chat("echo")).status_code == 200
+            health = (await router.http.get("/health")).json()
+            assert health["parts"]["journal"]["state"] == "down"
+            assert health["status"] == "degraded"
+
+    asyncio.run(story())
