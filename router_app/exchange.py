@@ -48,6 +48,14 @@ class Exchange:
     usage: Usage = (None, None)
     error_code: str | None = None
     cancelled: bool = False
+    read_at: float = 0.0
+    """When the request had come whole."""
+    upstream_seconds: float = 0.0
+    """How long the provider was waited for."""
+    explained: bool = False
+    """Whether the caller asked for the path that the request took."""
+    path: list[str] = field(default_factory=list)
+    """What each attempt met: a status, or an error's code. Only for a caller who asked."""
     hiding: Hiding = field(default_factory=Hiding)
     """Of the key that this request is sent with."""
     complete: bool = False
@@ -85,6 +93,11 @@ class Exchange:
         headers = [header for header in answer.raw_headers if header[0] != b"content-length"]
         await self.whole(answer.status_code, headers, bytes(answer.body))
 
+    def passed_by(self, met: str) -> None:
+        """Note what an attempt met, for a caller who asked."""
+        if self.explained and self.route:
+            self.path.append(f"{self.route.spec.provider} {self.key_id or 'no key'} {met}")
+
     def first_byte_came(self) -> None:
         """Note the time, the first time."""
         self.first_byte = self.first_byte or time.perf_counter()
@@ -99,6 +112,11 @@ class Exchange:
         own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", str(self.generation).encode())]
         if self.route:
             own.append((b"x-modelscan-provider", self.route.spec.provider.encode()))
+        if self.read_at:
+            spent = time.perf_counter() - self.read_at - self.upstream_seconds
+            own.append((b"x-modelscan-overhead-us", b"%d" % (spent * 1e6)))
+        if self.explained:
+            own.append((b"x-modelscan-path", "; ".join(self.path).encode("ascii", "replace")))
         return own
 
     def _event(self) -> UsageEvent:

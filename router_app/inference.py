@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Any
 
 import orjson
@@ -11,7 +12,6 @@ from modelscan.clients.registry import Route
 from modelscan.errors import (
     InvalidInput,
     ModelScanError,
-    NoUsableKey,
     ServiceUnavailable,
     UpstreamFailed,
     WrongEndpoint,
@@ -19,8 +19,8 @@ from modelscan.errors import (
 from modelscan.wire import WireProtocol, protocol_of
 from router_app.adapting import ADAPTING
 from router_app.asking import Asked
+from router_app.attempts import Attempts
 from router_app.exchange import Exchange, Watch
-from router_app.hiding import Hiding
 from router_app.problems import TooLarge
 from router_app.serving import Serving
 from router_app.sse import Relay
@@ -37,6 +37,7 @@ _NOT_RETURNED = frozenset(
 )
 
 
+_EXPLAIN = (b"x-modelscan-explain", b"1")
 _SEE_LOG = "The service's log has the particulars."
 _log = logging.getLogger(__name__)
 
@@ -55,10 +56,11 @@ class Inference:
         self._passed = frozenset(name.encode() for name in protocol.passed_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(send, self._serving, self._protocol)
+        exchange = Exchange(send, self._serving, self._protocol, explained=_EXPLAIN in scope["headers"])
         passed = [header for header in scope["headers"] if header[0] in self._passed]
         try:
             body = await _read(receive, self._max_body)
+            exchange.read_at = time.perf_counter()
             with Watch(receive, exchange):
                 await self._answer(exchange, passed, body)
         except TooLarge as error:
@@ -95,8 +97,8 @@ class Inference:
         hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
         if asked.members["model"] != route.model:
             asked.put("model", route.model)
-        headers = [*_static(route, passed), *self._credentials(exchange, route)]
-        answer = await self._serving.upstream.send("POST", _url(route), headers, asked.body())
+        attempts = Attempts(self._serving, exchange, route)
+        answer = await attempts.answer(_url(route), _static(route, passed), asked.body())
         try:
             if 300 <= answer.status < 400:
                 raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
@@ -120,27 +122,15 @@ class Inference:
             served_at=other.served_at,
         )
 
-    def _credentials(self, exchange: Exchange, route: Route) -> list[tuple[bytes, bytes]]:
-        auth, provider = route.spec.auth, route.spec.provider
-        if auth.kind == "none":
-            return []
-        usable = self._serving.pool.choose(provider)
-        if usable is None:
-            raise NoUsableKey(
-                f"{provider} needs a key, and none can be used.", hint=f"Add one: modelscan keys add {provider}"
-            )
-        secret = usable.secret.get_secret_value()
-        exchange.key_id, exchange.hiding = usable.key.id, Hiding(secret.encode())
-        return [(auth.header.lower().encode(), f"{auth.scheme} {secret}".strip().encode())]
-
 
 async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer) -> None:
-    body = bytearray()
+    body, began = bytearray(), time.perf_counter()
     async for chunk in answer.chunks():
         exchange.first_byte_came()
         body += chunk
         if len(body) > _LONGEST_ANSWER:
             raise UpstreamFailed(f"The provider answered more than {_LONGEST_ANSWER} bytes at once.", hint="Stream it.")
+    exchange.upstream_seconds += time.perf_counter() - began
     exchange.usage = exchange.protocol.usage_of(_json(bytes(body)))
     await exchange.whole(answer.status, _returned(answer.headers), bytes(body))
 

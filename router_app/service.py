@@ -26,7 +26,7 @@ from router_app.discoveries import Discoveries
 from router_app.gate import Gate
 from router_app.hop import PooledUpstream
 from router_app.parts import Parts
-from router_app.serving import Serving
+from router_app.serving import Retrying, Serving
 
 __all__ = ["Service"]
 
@@ -48,7 +48,13 @@ class Service:
         self.discoveries = Discoveries(self.database, notify)
         self.journal = Journal(settings.journal_dir)
         self.allowed_private: set[str] = set(settings.discovery.allowed_private_hosts)
-        self.serving = Serving(upstream=PooledUpstream(self.allowed_private), journal=self.journal, parts=self.parts)
+        routing = settings.routing
+        self.serving = Serving(
+            upstream=PooledUpstream(self.allowed_private),
+            journal=self.journal,
+            parts=self.parts,
+            retrying=Retrying(routing.retries, routing.retry_seconds, routing.longest_retry_seconds),
+        )
         self._environ = environ
         self._custody: Custody | None = None
         self._keys: Mapping[str, Sequence[UsableKey]] = {}

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import NamedTuple
 
 from modelscan.clients.registry import Registry
 from modelscan.errors import ServiceUnavailable
@@ -11,22 +12,38 @@ from modelscan.usage.journal import Journal
 from router_app.parts import Parts
 from router_app.upstream import Upstream
 
-__all__ = ["Serving"]
+__all__ = ["Retrying", "Serving"]
 
 _FIRST_SECONDS = 10.0
 _log = logging.getLogger(__name__)
+
+
+class Retrying(NamedTuple):
+    """How often a request is sent again, and how long is waited before: doubled each time, and jittered."""
+
+    times: int = 2
+    first_seconds: float = 0.25
+    longest_seconds: float = 5.0
+    """A provider that wants more is not waited for: the caller hears of it, with its Retry-After."""
 
 
 class Serving:
     """One for the life of the service. A request takes the registry once and keeps it; a swap is one assignment."""
 
     def __init__(
-        self, *, upstream: Upstream, journal: Journal, parts: Parts, first_seconds: float = _FIRST_SECONDS
+        self,
+        *,
+        upstream: Upstream,
+        journal: Journal,
+        parts: Parts,
+        retrying: Retrying = Retrying(),  # noqa: B008 - frozen
+        first_seconds: float = _FIRST_SECONDS,
     ) -> None:
         self.upstream = upstream
         self.pool = KeyPool({})
         self.allowed_private: set[str] = set()
         """The `host:port`s that the operator named, for the upstream's connections."""
+        self.retrying = retrying
         self._journal = journal
         self._parts = parts
         self._first_seconds = first_seconds

@@ -65,6 +65,7 @@ def settings(tmp_path: Path) -> Settings:
             "server": {"port": 0},
             "prefect": {"port": 0},
             "discovery": NOWHERE,
+            "routing": {"retry_seconds": 0.001, "longest_retry_seconds": 0.5},
         }
     )
 

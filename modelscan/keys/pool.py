@@ -1,7 +1,7 @@
 """Chooses the key of the next request: least used first, O(log n), memory only."""
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from modelscan.keys.store import UsableKey
@@ -41,9 +41,14 @@ class KeyPool:
                 self._counters[provider, usable.key.id] = _Counter(usable, requests, tokens)
                 heapq.heappush(self._heaps[provider], (requests + tokens / 1000, usable.key.id, 0))
 
-    def choose(self, provider: str) -> UsableKey | None:
-        """The least used key (score: requests + tokens/1000), counted as used; None where the provider has none."""
+    def choose(self, provider: str, without: Collection[str] = ()) -> UsableKey | None:
+        """The least used key (score: requests + tokens/1000), counted as used; None where the provider has none.
+
+        `without` names keys that this request has tried; only then are all looked at.
+        """
         heap = self._heaps.get(provider)
+        if without:
+            return self._other(provider, without)
         while heap:
             _, key_id, stamp = heap[0]
             counter = self._counters[provider, key_id]
@@ -54,6 +59,21 @@ class KeyPool:
                 return counter.usable
             heapq.heappop(heap)
         return None
+
+    def _other(self, provider: str, without: Collection[str]) -> UsableKey | None:
+        left = [
+            (counter.score, key_id)
+            for (owner, key_id), counter in self._counters.items()
+            if owner == provider and key_id not in without
+        ]
+        if not left:
+            return None
+        key_id = min(left)[1]
+        counter = self._counters[provider, key_id]
+        counter.requests += 1
+        counter.stamp += 1
+        heapq.heappush(self._heaps[provider], (counter.score, key_id, counter.stamp))
+        return counter.usable
 
     def settle(self, provider: str, key_id: str, tokens: int) -> None:
         """Count what a request used, once it is known; a key that is gone meanwhile is passed over."""

@@ -11,6 +11,7 @@ __all__ = [
     "DiscoverySettings",
     "GenerationSettings",
     "PrefectSettings",
+    "RoutingSettings",
     "ServerSettings",
     "Settings",
 ]
@@ -99,6 +100,17 @@ class PrefectSettings(_Section):
     """The port of the Prefect API and UI beside the router; taken by another program, or 0: a free one."""
 
 
+class RoutingSettings(_Section):
+    """`routing:`"""
+
+    retries: int = Field(default=2, ge=0, le=10)
+    """How often a request is sent again after a fault that may pass (408, 409, 429, 5xx, a lost connection)."""
+    retry_seconds: float = Field(default=0.25, gt=0)
+    """How long is waited before the first time; doubled each time, and jittered. Retry-After goes before it."""
+    longest_retry_seconds: float = Field(default=5.0, ge=0)
+    """A provider that wants more is not waited for: the caller is told, with its Retry-After."""
+
+
 class Settings(_Section):
     """All settings. `data_dir` holds the catalogue, the journal, the secrets' files and Prefect's own database."""
 
@@ -109,6 +121,7 @@ class Settings(_Section):
     discovery: DiscoverySettings = DiscoverySettings()
     generation: GenerationSettings = GenerationSettings()
     prefect: PrefectSettings = PrefectSettings()
+    routing: RoutingSettings = RoutingSettings()
 
     @property
     def database_path(self) -> Path:

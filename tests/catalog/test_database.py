@@ -17,6 +17,7 @@ from modelscan.errors import CatalogBusy, CatalogError
 WRITER = """
 import sys
 from pathlib import Path
+import orjson
 from modelscan.catalog import discoveries, records, usage
 from modelscan.catalog.database import Database
 from modelscan.types import Discovery, SourceRecord, UsageEvent, utc_now
@@ -28,7 +29,7 @@ for turn in range(10):
     discoveries.create(database, Discovery(id=name, identifier="a/b", created_at=utc_now()))
     journal = path.with_name(f"{name}.jsonl")
     event = UsageEvent(request_id=name, at=utc_now(), asked_model="m", status=200, latency_ms=1, generation=1)
-    journal.write_text(event.model_dump_json() + chr(10))
+    journal.write_bytes(orjson.dumps(event) + b'\\n')
     assert usage.ingest(database, journal) == 1
 """
 
