@@ -1,0 +1,84 @@
+"""`python -m bench.peer PORT`: a provider that costs next to nothing, so that a bench measures the router before it.
+
+It answers POST with one small chat, or with a stream of 100 chunks where the body asks for a stream, and GET with a
+list of its one model.
+"""
+
+import asyncio
+import json
+import sys
+
+import httptools
+import uvloop
+
+__all__ = ["CHUNKS"]
+
+CHUNKS = 100
+_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\n"
+_USAGE = {"prompt_tokens": 9, "completion_tokens": CHUNKS, "total_tokens": 9 + CHUNKS}
+_BASE = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
+
+
+def _plain() -> bytes:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}
+    body = json.dumps({**_BASE, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
+    return _HEAD % b"application/json" + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+def _events() -> list[bytes]:
+    """Each as a chunk of its own, the head before the first, the end behind the last."""
+    deltas = [{"index": 0, "delta": {"content": f" word{number}"}, "finish_reason": None} for number in range(CHUNKS)]
+    chunks = [{**_BASE, "object": "chat.completion.chunk", "choices": [delta]} for delta in deltas]
+    chunks.append({**_BASE, "object": "chat.completion.chunk", "choices": [], "usage": _USAGE})
+    texts = [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"]
+    framed = [b"%x\r\n%b\r\n" % (len(text), text) for text in texts]
+    framed[0] = _HEAD % b"text/event-stream" + b"transfer-encoding: chunked\r\n\r\n" + framed[0]
+    framed[-1] += b"0\r\n\r\n"
+    return framed
+
+
+def _models() -> bytes:
+    body = json.dumps({"object": "list", "data": [{"id": "bench", "object": "model"}]}).encode()
+    return _HEAD % b"application/json" + b"content-length: %d\r\n\r\n" % len(body) + body
+
+
+PLAIN, EVENTS, MODELS = _plain(), _events(), _models()
+
+
+class Peer(asyncio.Protocol):
+    """One connection."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.WriteTransport = transport  # type: ignore[assignment]  # a socket's is one
+        self._parser = httptools.HttpRequestParser(self)
+        self._body = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def on_body(self, data: bytes) -> None:
+        self._body += data
+
+    def on_message_complete(self) -> None:
+        body, self._body = self._body, b""
+        if self._parser.get_method() == b"GET":
+            self._transport.write(MODELS)
+        elif b'"stream":true' in body.replace(b" ", b""):
+            self._next(0)
+        else:
+            self._transport.write(PLAIN)
+
+    def _next(self, number: int) -> None:
+        self._transport.write(EVENTS[number])
+        if number + 1 < len(EVENTS):
+            asyncio.get_running_loop().call_soon(self._next, number + 1)
+
+
+async def _serve(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(Peer, "127.0.0.1", port, backlog=4096)
+    print(f"listening on {server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(int(sys.argv[1]) if len(sys.argv) > 1 else 0))
