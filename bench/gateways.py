@@ -145,17 +145,11 @@ def _litellm(installed: Path, folder: Path, upstream: str) -> Started:
     port = _free_port()
     row = {"model_name": MODEL, "litellm_params": {"model": f"openai/{MODEL}", "api_base": upstream, "api_key": KEY}}
     (folder / "config.yaml").write_text(json.dumps({"model_list": [row]}))
-    command = [
-        str(installed / "bin" / "litellm"),
-        "--config",
-        "config.yaml",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    process = _spawn([*command, "--num_workers", "1"], folder, LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_LOG="ERROR")
-    return Started(f"http://127.0.0.1:{port}/v1/chat/completions", MODEL, process)
+    program = str(installed / "bin" / "litellm")
+    command = [program, "--config", "config.yaml", "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+    quiet = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "LITELLM_MASTER_KEY": KEY}
+    headers = {"authorization": f"Bearer {KEY}"}
+    return Started(f"http://127.0.0.1:{port}/v1/chat/completions", MODEL, _spawn(command, folder, **quiet), headers)
 
 
 def _portkey(installed: Path, folder: Path, upstream: str) -> Started:

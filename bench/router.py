@@ -25,6 +25,7 @@ from pathlib import Path
 from bench.gateways import GATEWAYS, Gateway, Started
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+OWN = "modelscan"
 BASELINE = "vllm-router"
 """Whose cost is 1 in the ratios."""
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -51,6 +52,10 @@ class Shot:
     cpu: float
     p50: float
     rate: float
+
+
+class RequestsFailed(Exception):
+    """Not every request of a load was answered well."""
 
 
 def main() -> None:
@@ -94,7 +99,13 @@ def measured(gateways: list[Gateway], rounds: int, seconds: int) -> str:
             shots["direct", ALONE.name].append(direct)
             for name, one in started.items():
                 for phase in (PLAIN, ALONE, STREAM):
-                    found = shot(one.url, one.model, one.headers, phase, seconds, one.process.pid)
+                    try:
+                        found = shot(one.url, one.model, one.headers, phase, seconds, one.process.pid)
+                    except RequestsFailed as error:
+                        if name == OWN:
+                            raise SystemExit(f"requests through {name} failed: {error}") from error
+                        say(f"round {number + 1} of {rounds}: {name:12} {phase.name:7} failed: {error}")
+                        continue
                     shots[name, phase.name].append(found)
                     words = f"{found.cpu:9.0f} µs CPU a request, p50 {found.p50:.2f} ms, {found.rate:.0f}/s"
                     say(f"round {number + 1} of {rounds}: {name:12} {phase.name:7} {words}")
@@ -161,7 +172,7 @@ def wait_until_idle(one: Started) -> None:
 
 
 def shot(url: str, model: str, headers: Mapping[str, str], phase: Phase, seconds: int, root: int = 0) -> Shot:
-    """One load; raises SystemExit where a request failed, since failures are cheap."""
+    """One load; raises RequestsFailed where one did, since failures are cheap."""
     messages = [{"role": "user", "content": "Hello there, how are you today?"}]
     body: dict[str, object] = {"model": model, "messages": messages}
     if phase.stream:
@@ -177,9 +188,10 @@ def shot(url: str, model: str, headers: Mapping[str, str], phase: Phase, seconds
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         used = cpu_seconds(root) - before if root else 0.0
     count = int(_said(r"(\d+) requests in", printed))
-    if not count or "Non-2xx" in printed or "Socket errors" in printed:
-        raise SystemExit(f"{url} failed under load:\n{printed}")
-    return Shot(used / count * 1e6, _milliseconds(_said(r"50%\s+(\S+)", printed)), count / seconds)
+    faults = re.findall(r"Non-2xx.*|Socket errors.*", printed)
+    if not count or faults:
+        raise RequestsFailed("; ".join(faults) or "none was answered")
+    return Shot(used / count * 1e6, _milliseconds(_said(r"\n\s+50%\s+(\S+)", printed)), count / seconds)
 
 
 def _said(pattern: str, printed: str) -> str:
@@ -204,6 +216,8 @@ def table_of(
         return statistics.median(one.p50 for one in shots[name, ALONE.name])
 
     def cell(name: str, phase: Phase) -> str:
+        if not shots[name, phase.name]:
+            return "failed"
         ratio = f" ({cpu(name, phase) / cpu(BASELINE, phase):.1f})" if BASELINE in versions else ""
         return f"{cpu(name, phase):,.0f} µs{ratio}"
 
