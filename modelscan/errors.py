@@ -3,7 +3,7 @@
 ModelScanError
 ├── InvalidInput                 what the caller typed or sent cannot be used
 │   ├── InvalidIdentifier
-│   ├── WrongEndpoint            the model speaks a protocol that is served elsewhere (`served_at`), or not at all
+│   ├── WrongEndpoint            the model's provider has no endpoint for what is asked
 │   └── InvalidConfiguration
 ├── NotFound
 │   ├── UnknownIdentifier        no source knows it (`nearest` lists the known names)

@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelscan.errors import ModelScanError
 from modelscan.reference.app import create_reference
-from modelscan.wire import WIRE_PROTOCOLS
+from modelscan.wire import SURFACES
+from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from router_app.admin import Admin
 from router_app.auth import AdminOnly
 from router_app.gate import Gated
@@ -47,7 +48,9 @@ def create_app(service: Service, token: str) -> Router:
         return JSONResponse(service.health())
 
     models = Models(service.serving)
-    inference = {row.served_at: Inference(service.serving, row) for row in WIRE_PROTOCOLS if row.served_at}
+    inference = {row.served_at: Inference(service.serving, row) for row in SURFACES}
+    counting = Inference(service.serving, ANTHROPIC_MESSAGES, operation="count_tokens")
+    inference[f"{ANTHROPIC_MESSAGES.served_at}/count_tokens"] = counting
     return Router(
         direct={path: Gated(endpoint, service.gate) for path, endpoint in inference.items()},
         routes=[

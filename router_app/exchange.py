@@ -12,7 +12,7 @@ from starlette.types import Receive, Send
 from modelscan.clients.registry import Route
 from modelscan.errors import ModelScanError
 from modelscan.types import UsageEvent, utc_now
-from modelscan.wire import Usage, WireProtocol
+from modelscan.wire import Surface, Usage
 from router_app.hiding import Hiding
 from router_app.problems import wire_error
 from router_app.serving import Serving
@@ -34,7 +34,7 @@ class Exchange:
 
     send: Send
     serving: Serving
-    protocol: WireProtocol
+    protocol: Surface
     id: str = field(default_factory=lambda: f"req_{os.urandom(16).hex()}")
     at: datetime = field(default_factory=utc_now)
     began: float = field(default_factory=time.perf_counter)
@@ -56,6 +56,8 @@ class Exchange:
     """Whether the caller asked for the path that the request took."""
     path: list[str] = field(default_factory=list)
     """What each attempt met: a status, or an error's code. Only for a caller who asked."""
+    dropped: str = ""
+    """Names of what the provider's protocol could not say."""
     hiding: Hiding = field(default_factory=Hiding)
     """Of the key that this request is sent with."""
     complete: bool = False
@@ -117,6 +119,8 @@ class Exchange:
             own.append((b"x-modelscan-overhead-us", b"%d" % (spent * 1e6)))
         if self.explained:
             own.append((b"x-modelscan-path", "; ".join(self.path).encode("ascii", "replace")))
+        if self.dropped:
+            own.append((b"x-modelscan-dropped", self.dropped.encode()))
         return own
 
     def _event(self) -> UsageEvent:

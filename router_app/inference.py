@@ -1,11 +1,9 @@
-"""POST /v1/chat/completions and /v1/messages: resolve the model, choose a key, relay, and journal the use."""
+"""Requests to models: resolve the model, choose a key, relay or translate, and journal the use."""
 
 import asyncio
 import logging
 import time
-from typing import Any
 
-import orjson
 from starlette.types import Receive, Scope, Send
 
 from modelscan.clients.registry import Route
@@ -16,7 +14,8 @@ from modelscan.errors import (
     UpstreamFailed,
     WrongEndpoint,
 )
-from modelscan.wire import WireProtocol, protocol_of
+from modelscan.types import Operation
+from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
 from router_app.asking import Asked
 from router_app.attempts import Attempts
@@ -24,12 +23,13 @@ from router_app.exchange import Exchange, Watch
 from router_app.problems import TooLarge
 from router_app.serving import Serving
 from router_app.sse import Relay
+from router_app.translating import Translating
 from router_app.upstream import Headers, UpstreamAnswer
+from router_app.whole import is_event_stream, json_of, whole_body
 
 __all__ = ["Inference"]
 
 _MAX_BODY = 50 * 2**20
-_LONGEST_ANSWER = 128 * 2**20
 _NOT_RETURNED = frozenset(
     b"alt-svc connection content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
     b"strict-transport-security te trailer transfer-encoding upgrade "
@@ -49,9 +49,12 @@ class _CallerLeft(Exception):
 class Inference:
     """The endpoint of one protocol, as plain ASGI: what streams through is not wrapped."""
 
-    def __init__(self, serving: Serving, protocol: WireProtocol, max_body: int = _MAX_BODY) -> None:
+    def __init__(
+        self, serving: Serving, protocol: Surface, max_body: int = _MAX_BODY, operation: Operation = "chat"
+    ) -> None:
         self._serving = serving
         self._protocol = protocol
+        self._operation = operation
         self._max_body = max_body
         self._passed = frozenset(name.encode() for name in protocol.passed_headers)
 
@@ -93,46 +96,56 @@ class Inference:
         exchange.asked_model = _named_in(asked)
         exchange.stream = asked.members.get("stream") is True
         exchange.route = route = registry.resolve(exchange.asked_model)
-        self._refuse_other_protocols(route)
-        hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
-        if asked.members["model"] != route.model:
-            asked.put("model", route.model)
+        hide_usage, translating = False, None
+        if route.spec.protocol == self._protocol.name:
+            url = self._endpoint_of(route)
+            hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
+            if asked.members["model"] != route.model:
+                asked.put("model", route.model)
+            sent = asked.body()
+        else:
+            translating = self._translating(exchange, asked, route)
+            url, sent, passed = translating.url, translating.body, ()
         attempts = Attempts(self._serving, exchange, route)
-        answer = await attempts.answer(_url(route), _static(route, passed), asked.body())
+        answer = await attempts.answer(_url(route, url), _static(route, passed), sent)
         try:
             if 300 <= answer.status < 400:
                 raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
-            if _is_event_stream(answer.headers):
+            if translating is not None:
+                await translating.relay(answer, _returned(answer.headers))
+                return
+            assert isinstance(self._protocol, WireProtocol)  # It is a provider's, too.
+            if is_event_stream(answer.headers):
                 await _relay_stream(exchange, answer, Relay(self._protocol.stream_reader(), hide_usage=hide_usage))
             else:
-                await _relay_whole(exchange, answer)
+                await _relay_whole(exchange, answer, self._protocol)
         finally:
             await answer.aclose()
 
-    def _refuse_other_protocols(self, route: Route) -> None:
-        other = protocol_of(route.spec)
-        if other.name == self._protocol.name:
-            return
-        export = f"Use its generated client: modelscan sdks export {route.spec.provider}"
-        where = f"Ask POST {other.served_at}" if other.served_at else export
-        raise WrongEndpoint(
-            f"{route.spec.provider}/{route.model} speaks {other.title}, which is not what this endpoint speaks.",
-            hint=f"{where}.",
-            protocol=other.name,
-            served_at=other.served_at,
+    def _translating(self, exchange: Exchange, asked: Asked, route: Route) -> Translating:
+        """To a provider of another protocol, and back; only chats are translated."""
+        if self._operation != "chat":
+            raise self._lacks(route)
+        return Translating(exchange, asked.members, route)
+
+    def _endpoint_of(self, route: Route) -> str:
+        url = route.url if self._operation == "chat" else route.url_of(self._operation)
+        if url is None:
+            raise self._lacks(route)
+        return url
+
+    def _lacks(self, route: Route) -> WrongEndpoint:
+        return WrongEndpoint(
+            f"{route.spec.provider} has no endpoint for {self._operation}.",
+            hint="Ask a model of a provider that has one.",
+            protocol=route.spec.protocol,
         )
 
 
-async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer) -> None:
-    body, began = bytearray(), time.perf_counter()
-    async for chunk in answer.chunks():
-        exchange.first_byte_came()
-        body += chunk
-        if len(body) > _LONGEST_ANSWER:
-            raise UpstreamFailed(f"The provider answered more than {_LONGEST_ANSWER} bytes at once.", hint="Stream it.")
-    exchange.upstream_seconds += time.perf_counter() - began
-    exchange.usage = exchange.protocol.usage_of(_json(bytes(body)))
-    await exchange.whole(answer.status, _returned(answer.headers), bytes(body))
+async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer, provider: WireProtocol) -> None:
+    body = await whole_body(exchange, answer)
+    exchange.usage = provider.usage_of(json_of(body))
+    await exchange.whole(answer.status, _returned(answer.headers), body)
 
 
 async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, relay: Relay) -> None:
@@ -181,31 +194,20 @@ def _named_in(asked: Asked) -> str:
     return name if name.isascii() else name.encode("utf-8", "replace").decode()
 
 
-def _json(body: bytes) -> Any:
-    try:
-        return orjson.loads(body)
-    except ValueError:
-        return None
-
-
 def _static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
     """The specification's headers, but for those that the caller gives a value of their own."""
     static = {name.lower().encode(): value.encode() for name, value in route.spec.headers.items()}
     return [(b"content-type", b"application/json"), *(static | dict(passed)).items()]
 
 
-def _url(route: Route) -> str:
-    if "${" in route.url:
-        variable = route.url.partition("${")[2].partition("}")[0]
+def _url(route: Route, url: str) -> str:
+    if "${" in url:
+        variable = url.partition("${")[2].partition("}")[0]
         raise ServiceUnavailable(
             f"The address of {route.spec.provider} contains {variable}, which is not set.",
             hint=f"Set {variable} in the service's environment and start it again.",
         )
-    return route.url
-
-
-def _is_event_stream(headers: Headers) -> bool:
-    return any(name.lower() == b"content-type" and b"text/event-stream" in value.lower() for name, value in headers)
+    return url
 
 
 def _returned(headers: Headers) -> list[tuple[bytes, bytes]]:

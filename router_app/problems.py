@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from modelscan import errors
 from modelscan.errors import InvalidInput, ModelScanError, ServiceUnavailable
-from modelscan.wire import WIRE_PROTOCOLS, WireProtocol
+from modelscan.wire import SURFACES, Surface
 from modelscan.wire.openai_chat import OPENAI_CHAT
 
 __all__ = [
@@ -77,10 +77,11 @@ def problem(error: ModelScanError) -> JSONResponse:
     return JSONResponse(document, status, _headers(error), media_type=_PROBLEM)
 
 
-def wire_error(error: ModelScanError, protocol: WireProtocol) -> JSONResponse:
+def wire_error(error: ModelScanError, protocol: Surface) -> JSONResponse:
     """The answer in the protocol's shape; the hint is part of the message, since SDKs show nothing else."""
     status = int(status_of(error))
-    return JSONResponse(protocol.error_body(status, str(error), code=error.code), status, _headers(error))
+    body = protocol.error_body(status, str(error), code=error.code, param=error.fields.get("param"))
+    return JSONResponse(body, status, _headers(error))
 
 
 def answer_for(path: str, error: ModelScanError) -> JSONResponse:
@@ -88,9 +89,9 @@ def answer_for(path: str, error: ModelScanError) -> JSONResponse:
     return wire_error(error, _protocol_at(path)) if path.startswith("/v1/") else problem(error)
 
 
-def _protocol_at(path: str) -> WireProtocol:
+def _protocol_at(path: str) -> Surface:
     """The protocol that callers of a path below /v1 speak: OpenAI's, but for the places that are another's alone."""
-    return next((row for row in WIRE_PROTOCOLS if row.served_at and path.startswith(row.served_at)), OPENAI_CHAT)
+    return next((row for row in SURFACES if path.startswith(row.served_at)), OPENAI_CHAT)
 
 
 def invalid_body(error: ValidationError) -> InvalidInput:

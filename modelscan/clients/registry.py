@@ -14,7 +14,7 @@ from modelscan.catalog.database import Database
 from modelscan.clients.loader import published_bytes
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import AmbiguousModel, GenerationRefused, UnknownModel
-from modelscan.types import ClientSpec, SdkVersion
+from modelscan.types import ClientSpec, Operation, SdkVersion
 
 __all__ = ["Registry", "Route", "Served", "load_registry"]
 
@@ -38,6 +38,13 @@ class Route(NamedTuple):
     model: str
     url: str
     """Of the chat endpoint; a `${VARIABLE}` of the base URL is filled in, and stays where the environment has none."""
+    base: str
+    """The base URL, filled in likewise."""
+
+    def url_of(self, operation: Operation) -> str | None:
+        """The URL of another endpoint; None where the provider has none."""
+        endpoint = self.spec.endpoint(operation)
+        return None if endpoint is None else self.spec.url(endpoint, base_url=self.base, model=self.model)
 
 
 @dataclass(frozen=True)
@@ -62,7 +69,7 @@ class Registry:
             base = _with_variables(spec.base_url)
             for model in spec.models:
                 url = spec.url(spec.chat, base_url=base, model=model.id)
-                routes[f"{provider}/{model.id}"] = routes[f"{provider}:{model.id}"] = Route(spec, model.id, url)
+                routes[f"{provider}/{model.id}"] = routes[f"{provider}:{model.id}"] = Route(spec, model.id, url, base)
                 bare[model.id] = (*bare.get(model.id, ()), provider)
         return cls(generation, by_provider, tuple(problems), routes, bare)
 

@@ -5,11 +5,23 @@ from modelscan.types import ClientSpec
 from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from modelscan.wire.custom_rest import KNOWN_MAPPINGS, custom_rest
 from modelscan.wire.openai_chat import OPENAI_CHAT
-from modelscan.wire.protocol import Usage, Vocabulary, WireProtocol
+from modelscan.wire.openai_responses import OPENAI_RESPONSES
+from modelscan.wire.protocol import Surface, Usage, Vocabulary, WireProtocol
 
-__all__ = ["Usage", "Vocabulary", "WIRE_PROTOCOLS", "WireProtocol", "protocol_named", "protocol_of"]
+__all__ = [
+    "SURFACES",
+    "Surface",
+    "Usage",
+    "Vocabulary",
+    "WIRE_PROTOCOLS",
+    "WireProtocol",
+    "protocol_named",
+    "protocol_of",
+]
 
 WIRE_PROTOCOLS: tuple[WireProtocol, ...] = (OPENAI_CHAT, ANTHROPIC_MESSAGES, *KNOWN_MAPPINGS)
+SURFACES: tuple[Surface, ...] = (*(row for row in WIRE_PROTOCOLS if row.served_at), OPENAI_RESPONSES)
+"""What callers may speak."""
 
 
 def protocol_named(dialect: str) -> WireProtocol:

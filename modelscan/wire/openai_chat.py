@@ -4,22 +4,12 @@ import json
 from typing import Any
 
 from modelscan.types import Endpoint, Quirks
+from modelscan.wire.openai_error import error_body
 from modelscan.wire.protocol import Usage, WireProtocol, listed_ids, tokens
 from modelscan.wire.sdk_client import sdk_vocabulary
 from modelscan.wire.sse import DataLines
 
 __all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_of"]
-
-_TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
-_TYPES |= {413: "invalid_request_error", 422: "invalid_request_error", 429: "rate_limit_error"}
-
-
-def error_body(
-    status: int, message: str, *, code: str | None = None, param: str | None = None, **more: Any
-) -> dict[str, Any]:
-    """An error as OpenAI's SDKs read it; `more` is added beside the usual members."""
-    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
-    return {"error": {"message": message, "type": kind, "param": param, "code": code, **more}}
 
 
 def stream_error(body: dict[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from modelscan.types import Auth, Endpoint, Frozen, Operation, Quirks, RestMapping
 
-__all__ = ["StreamReader", "Usage", "Vocabulary", "WireProtocol", "listed_ids", "tokens"]
+__all__ = ["StreamReader", "Surface", "Usage", "Vocabulary", "WireProtocol", "listed_ids", "tokens"]
 
 Usage = tuple[int | None, int | None]
 """(prompt, completion) tokens; None where an answer does not say."""
@@ -47,11 +47,24 @@ class Vocabulary(Frozen):
     """Names of `ast` nodes that are refused unless they stand here, such as `For` and `With`."""
 
 
-class WireProtocol(Frozen):
-    """One way of talking to a provider."""
+class Surface(Frozen):
+    """How callers of a protocol are served, and told of errors."""
 
     name: str
     """As specifications name it, such as `openai_chat`."""
+    served_at: str = ""
+    """The router's path; empty where there is none."""
+    passed_headers: tuple[str, ...] = ()
+    """Headers of a caller, in lower case, that go on to a provider of the same protocol and win over its own."""
+    stream_error: Callable[[dict[str, Any]], bytes]
+    """An error's body -> the event that tells it within a stream that has begun."""
+    error_body: Callable[..., dict[str, Any]]
+    """(status, message, code=…) -> an error as this protocol's SDKs read it."""
+
+
+class WireProtocol(Surface):
+    """One way of talking to a provider."""
+
     rest: RestMapping | None = None
     """How requests and answers look, where the name is `custom_rest`."""
     title: str
@@ -73,12 +86,8 @@ class WireProtocol(Frozen):
     test_template: str
     reference_path: str
     """The base path at which contract tests have the reference provider speak it."""
-    served_at: str = ""
-    """The router's path at which its models are served as they are; empty where there is none."""
     provable: frozenset[str] = frozenset()
     """The capabilities of models that its generated test can prove."""
-    passed_headers: tuple[str, ...] = ()
-    """Headers of a caller, in lower case, that go on to the provider and win over the specification's."""
     chat_body: Callable[[str, Quirks], dict[str, Any]]
     """(model, quirks) -> the smallest good chat request, for the probe without a key."""
     model_ids: Callable[[Any], list[str | None] | None]
@@ -86,10 +95,6 @@ class WireProtocol(Frozen):
     usage_of: Callable[[Any], Usage]
     """The tokens that a whole answer tells."""
     stream_reader: Callable[[], StreamReader]
-    stream_error: Callable[[dict[str, Any]], bytes]
-    """An error's body -> the event that tells it within a stream that has begun."""
-    error_body: Callable[..., dict[str, Any]]
-    """(status, message, code=…) -> an error as this protocol's SDKs read it."""
 
     @property
     def dialect(self) -> str:

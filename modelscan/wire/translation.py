@@ -5,16 +5,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from modelscan.errors import UpstreamFailed
-from modelscan.wire.chat.answer import Counted, Event, Failed, Started, TokenCounts, events_of
-from modelscan.wire.chat.foreign import said_error
+from modelscan.types import ClientSpec
+from modelscan.wire.chat.answer import Answer, Counted, Event, Failed, Started, TokenCounts, events_of
 from modelscan.wire.chat.request import Target
-from modelscan.wire.chat.spoke import Spoke, body_of, compact
+from modelscan.wire.chat.spoke import ProviderSide, Spoke, body_of, compact
 from modelscan.wire.chat_completions import CHAT_COMPLETIONS
 from modelscan.wire.messages import MESSAGES
 from modelscan.wire.protocol import Usage
 from modelscan.wire.responses import RESPONSES
+from modelscan.wire.rest_chat import rest_side
 
-__all__ = ["SPOKES", "StreamTranslation", "Translation"]
+__all__ = ["SPOKES", "StreamTranslation", "Translation", "provider_side"]
 
 Json = dict[str, Any]
 SPOKES: Mapping[str, Spoke] = {
@@ -26,6 +27,11 @@ _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
 
 
+def provider_side(spec: ClientSpec) -> ProviderSide:
+    """How this provider is asked and understood."""
+    return rest_side(spec.rest) if spec.rest else SPOKES[spec.protocol]
+
+
 class Translation:
     """One caller's request, which can be written for any provider, one after the other; raises InvalidInput."""
 
@@ -34,31 +40,25 @@ class Translation:
         self._body = body
         self._asked = self._caller.read_request(body)
 
-    def request_for(self, protocol: str, target: Target) -> tuple[bytes, str]:
+    def request_for(self, provider: ProviderSide, target: Target) -> tuple[bytes, str]:
         """(body, names of what was dropped, as a header says them); raises InvalidInput."""
-        written = SPOKES[protocol].write_request(self._asked, target)
+        written = provider.write_request(self._asked, target)
         return body_of(written), _listed(written.dropped)
 
-    def answer_of(self, protocol: str, payload: Any) -> tuple[bytes, Usage]:
+    def answer_of(self, provider: ProviderSide, payload: Any) -> tuple[bytes, Usage]:
         """A provider's whole answer for the caller; raises UpstreamFailed."""
-        answer = SPOKES[protocol].read_answer(payload)
-        if answer is None:
-            raise UpstreamFailed("The provider answered with what is no answer of its protocol.", hint="Ask again.")
+        answer = _answer(provider, payload)
         return _bytes(self._caller.write_answer(answer, self._body)), _usage(answer.counts)
 
-    def error_of(self, payload: Any) -> tuple[str, str | None]:
-        """(message, code) of a provider's error."""
-        return said_error(payload)
-
-    def stream_of(self, protocol: str) -> "StreamTranslation":
+    def stream_of(self, provider: ProviderSide) -> "StreamTranslation":
         """What translates a provider's stream."""
-        return StreamTranslation(SPOKES[protocol], self._caller, self._body)
+        return StreamTranslation(provider, self._caller, self._body)
 
 
 class StreamTranslation:
     """Takes a provider's bytes, split anywhere, and gives the caller's. Nothing piles up but the event that is open."""
 
-    def __init__(self, provider: Spoke, caller: Spoke, body: Json) -> None:
+    def __init__(self, provider: ProviderSide, caller: Spoke, body: Json) -> None:
         self._provider = provider
         self._reading = provider.stream_in()
         self._writing = caller.stream_out(body)
@@ -81,10 +81,7 @@ class StreamTranslation:
 
     def whole(self, payload: Any) -> bytes:
         """The stream of an answer that came as one though a stream was asked for; raises UpstreamFailed."""
-        answer = self._provider.read_answer(payload)
-        if answer is None:
-            raise UpstreamFailed("The provider answered with what is no answer of its protocol.", hint="Ask again.")
-        return self._write(list(events_of(answer)))
+        return self._write(list(events_of(_answer(self._provider, payload))))
 
     def broken(self, message: str, code: str) -> bytes:
         """What the caller gets when the connection broke off."""
@@ -101,6 +98,13 @@ class StreamTranslation:
                 self.failed = event
             written += self._writing.write(event)
         return written
+
+
+def _answer(provider: ProviderSide, payload: Any) -> Answer:
+    answer = provider.read_answer(payload)
+    if answer is None:
+        raise UpstreamFailed("The provider answered with what is no answer of its protocol.", hint="Ask again.")
+    return answer
 
 
 def _bytes(answer: Json) -> bytes:

@@ -18,7 +18,7 @@ from modelscan.keys.custody import Custody
 from modelscan.settings import Settings
 from modelscan.types import Auth, ClientSpec, Endpoint
 from modelscan.wire.openai_chat import StreamUsage
-from router_app import inference
+from router_app import whole
 from router_app.sse import Relay
 from tests.attacks.table import Attack, attacks
 from tests.router_app.peers import Scripted
@@ -81,7 +81,7 @@ def test_usage_without_end_is_none_and_the_answer_passes(attack: Attack, stream:
 
 
 def test_an_answer_without_end_does_not_fill_the_memory(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inference, "_LONGEST_ANSWER", MEBIBYTE)
+    monkeypatch.setattr(whole, "_LONGEST_ANSWER", MEBIBYTE)
 
     async def story() -> None:
         async with scripted(Scripted([bytes(MEBIBYTE)] * 4), settings) as router:

@@ -6,7 +6,6 @@ from typing import Any
 
 import anthropic
 import httpx2
-import openai
 import pytest
 
 from modelscan.reference import create_reference
@@ -16,7 +15,7 @@ from modelscan.wire import WireProtocol
 from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from modelscan.wire.custom_rest import KNOWN_MAPPINGS
 from tests.router_app.peers import Scripted
-from tests.router_app.routers import KEY, Router, a_spec, routed, sdk
+from tests.router_app.routers import KEY, Router, a_spec, routed
 
 HELLO: Any = [{"role": "user", "content": "one two three"}]
 ASKED: Any = {"model": "claudia/echo", "messages": HELLO, "max_tokens": 16}
@@ -111,7 +110,7 @@ def test_the_providers_errors_reach_the_caller(settings: Settings, fault: str) -
     [
         ({"messages": HELLO}, 400, "invalid-input"),
         ({**ASKED, "model": "claudia/none"}, 404, "model-not-found"),
-        ({**ASKED, "model": "acme/anvil"}, 400, "wrong-endpoint"),
+        ({**ASKED, "model": "acme/anvil", "mcp_servers": []}, 400, "invalid-input"),
     ],
 )
 def test_our_own_errors_are_in_anthropics_shape(settings: Settings, body: Any, status: int, code: str) -> None:
@@ -119,40 +118,20 @@ def test_our_own_errors_are_in_anthropics_shape(settings: Settings, body: Any, s
         async with serving(settings) as router:
             answer = await post(router, body)
         assert (answer.status_code, answer.json()["type"], answer.json()["error"]["code"]) == (status, "error", code)
-        if code == "wrong-endpoint":
-            assert "Ask POST /v1/chat/completions." in answer.json()["error"]["message"]
 
     asyncio.run(story())
 
 
-def test_a_chat_completion_of_a_model_that_speaks_messages_is_told_where_it_is_served(settings: Settings) -> None:
-    async def story() -> None:
-        async with serving(settings) as router, sdk(router) as client:
-            assert "claudia/echo" in {model.id async for model in client.models.list()}
-            with pytest.raises(
-                openai.BadRequestError, match=r"speaks Anthropic Messages.*Ask POST /v1/messages"
-            ) as told:
-                await client.chat.completions.create(model="claudia/echo", messages=HELLO)
-            assert told.value.code == "wrong-endpoint"
-            assert [row["error_code"] for row in router.usage()] == ["wrong-endpoint"]
-
-    asyncio.run(story())
-
-
-@pytest.mark.parametrize("path", ["/v1/messages", "/v1/chat/completions"])
 @pytest.mark.parametrize("row", KNOWN_MAPPINGS, ids=lambda row: row.dialect)
-def test_a_model_of_custom_rest_is_listed_and_says_which_client_speaks_to_it(
-    settings: Settings, row: WireProtocol, path: str
-) -> None:
+def test_a_model_of_custom_rest_is_listed_and_served(settings: Settings, row: WireProtocol) -> None:
     async def story() -> None:
-        async with serving(settings, protocol=row.name, rest=row.rest, endpoints=row.endpoints, headers={}) as router:
+        peer = create_reference(protocol=row)
+        dressed: dict[str, Any] = {"rest": row.rest, "endpoints": row.endpoints, "headers": {}}
+        async with serving(settings, peer, protocol=row.name, **dressed) as router:
             listed = await router.http.get("/v1/models")
-            answer = await router.http.post(path, json=ASKED | {"model": "claudia/echo"})
+            answer = await post(router)
         assert "claudia/echo" in {model["id"] for model in listed.json()["data"]}
-        said = answer.json()["error"]
-        assert (answer.status_code, said["code"]) == (400, "wrong-endpoint")
-        assert f"speaks custom REST ({row.dialect})" in said["message"]
-        assert "modelscan sdks export claudia" in said["message"]
+        assert answer.json()["content"] == [{"type": "text", "text": "one two three"}]
 
     asyncio.run(story())
 

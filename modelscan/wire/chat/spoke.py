@@ -11,7 +11,7 @@ from modelscan.errors import InvalidInput
 from modelscan.wire.chat.answer import Answer, Event
 from modelscan.wire.chat.request import ChatRequest, Target, Written
 
-__all__ = ["Spoke", "StreamIn", "StreamOut", "body_of", "compact", "named", "unique"]
+__all__ = ["ProviderSide", "Spoke", "StreamIn", "StreamOut", "body_of", "compact", "named", "unique"]
 
 Json = dict[str, Any]
 _COMPACT = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
@@ -38,16 +38,24 @@ class StreamOut(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Spoke:
-    """One protocol. Readers of requests raise InvalidInput; readers of answers take what is there."""
+class ProviderSide:
+    """How a provider of a protocol is asked and understood. Readers of answers take what is there."""
 
-    read_request: Callable[[Json], ChatRequest]
     write_request: Callable[[ChatRequest, Target], Written]
+    """Raises InvalidInput for what cannot be carried."""
     read_answer: Callable[[Any], Answer | None]
     """None for what is no answer."""
+    stream_in: Callable[[], StreamIn]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke(ProviderSide):
+    """A protocol that callers speak, too."""
+
+    read_request: Callable[[Json], ChatRequest]
+    """Raises InvalidInput."""
     write_answer: Callable[[Answer, Json], Json]
     """(answer, the caller's request) -> the answer in the caller's protocol; raises UpstreamFailed."""
-    stream_in: Callable[[], StreamIn]
     stream_out: Callable[[Json], StreamOut]
     """The caller's request -> a writer of its stream."""
 

@@ -19,7 +19,8 @@ from modelscan.wire.chat.answer import (
 from modelscan.wire.chat.parts import Refusal, Text, Thinking, ToolCall
 from modelscan.wire.chat.spoke import compact, named
 from modelscan.wire.chat_completions.answers import thinking_block, usage, word_of
-from modelscan.wire.openai_chat import error_body, stream_error
+from modelscan.wire.openai_chat import stream_error
+from modelscan.wire.openai_error import error_body
 
 __all__ = ["StreamWriting"]
 

@@ -63,7 +63,7 @@ MESSAGE: Any = {
 def told(caller: str, protocol: str, payload: Any, **asked: Any) -> Any:
     """The answer as the caller gets it, checked by its SDK's own model."""
     turns = {("input" if caller == RESPONSES else "messages"): HI}
-    answer, _ = Translation(caller, {**turns, **asked}).answer_of(protocol, payload)
+    answer, _ = Translation(caller, {**turns, **asked}).answer_of(SPOKES[protocol], payload)
     check_answer(caller, json.loads(answer))
     return json.loads(answer)
 
@@ -170,7 +170,7 @@ def test_a_refusal_in_words() -> None:
 
 @pytest.mark.parametrize("usage", [None, {}, {"prompt_tokens": "9"}, []])
 def test_tokens_that_the_provider_does_not_tell_are_none(usage: Any) -> None:
-    answer, counted = Translation(MESSAGES, {"messages": HI}).answer_of(CHAT, {**COMPLETION, "usage": usage})
+    answer, counted = Translation(MESSAGES, {"messages": HI}).answer_of(SPOKES[CHAT], {**COMPLETION, "usage": usage})
     assert counted == (None, None)
     assert json.loads(answer)["usage"]["input_tokens"] == 0
 
@@ -183,7 +183,7 @@ def test_tokens_that_the_provider_does_not_tell_are_none(usage: Any) -> None:
     ],
 )
 def test_tokens_are_found_where_providers_put_them(found: Any) -> None:
-    _, counted = Translation(MESSAGES, {"messages": HI}).answer_of(CHAT, {**COMPLETION, **found})
+    _, counted = Translation(MESSAGES, {"messages": HI}).answer_of(SPOKES[CHAT], {**COMPLETION, **found})
     assert counted == (5, 2)
 
 
@@ -200,7 +200,7 @@ def test_what_is_no_answer_is_the_providers_failure(protocol: str, payload: Any)
     with pytest.raises(UpstreamFailed):
         told(CHAT, protocol, payload)
     with pytest.raises(UpstreamFailed):
-        Translation(CHAT, {"messages": HI}).stream_of(protocol).whole(payload)
+        Translation(CHAT, {"messages": HI}).stream_of(SPOKES[protocol]).whole(payload)
 
 
 def test_arguments_that_are_no_object_are_the_providers_failure_where_they_must_be_one() -> None:
@@ -241,4 +241,3 @@ def test_a_part_that_no_model_says_is_a_fault_of_ours() -> None:
 )
 def test_errors_are_read_as_providers_write_them(payload: Any, said: tuple[str, str | None]) -> None:
     assert said_error(payload) == said
-    assert Translation(CHAT, {"messages": HI}).error_of(payload) == said

@@ -57,7 +57,7 @@ def test_no_request_raises_anything_but_a_refusal(caller: str, body: dict[str, A
         translation = Translation(caller, body)
         for protocol in PROTOCOLS:
             with suppress(InvalidInput):
-                sent, dropped = translation.request_for(protocol, Target("m"))
+                sent, dropped = translation.request_for(SPOKES[protocol], Target("m"))
                 assert json.loads(sent)["model"] == "m"
                 assert dropped.isascii()
 
@@ -69,7 +69,7 @@ def test_no_answer_raises_anything_but_a_failure_of_the_provider(protocol: str, 
     for caller in PROTOCOLS:
         translation = Translation(caller, _asked(caller))
         with suppress(UpstreamFailed):
-            answer, _ = translation.answer_of(protocol, payload)
+            answer, _ = translation.answer_of(SPOKES[protocol], payload)
             assert isinstance(json.loads(answer), dict)
 
 
@@ -82,7 +82,7 @@ def test_no_stream_raises_and_each_ends_once(protocol: str, payloads: list[Any])
     events = [event for chunk in chunks for event in reader.feed(chunk)] + reader.end()
     assert [type(event) in (Finished, Failed) for event in events] == [False] * (len(events) - 1) + [True]
     for caller in PROTOCOLS:
-        stream = Translation(caller, _asked(caller)).stream_of(protocol)
+        stream = Translation(caller, _asked(caller)).stream_of(SPOKES[protocol])
         written = b"".join([*map(stream.feed, chunks), stream.end()])
         assert written.endswith(b"\n\n")
 
@@ -111,12 +111,12 @@ def test_what_json_cannot_say_is_refused(caller: str, value: str) -> None:
     tool = {"name": "f", "input_schema": schema} if caller == "anthropic_messages" else tool
     text = json.dumps({**_asked(caller), "tools": [tool]}).replace('"HERE"', value)
     with pytest.raises((InvalidInput, RecursionError)):  # json.loads itself gives up on the last.
-        Translation(caller, json.loads(text)).request_for("openai_chat", Target("m"))
+        Translation(caller, json.loads(text)).request_for(SPOKES["openai_chat"], Target("m"))
 
 
 def test_names_of_what_was_dropped_cannot_break_a_header() -> None:
     odd = {"evil\r\nx-header: 1": 1, "\ud800": 1, **{f"name{n}": 1 for n in range(50)}, "top_k": None}
     _, dropped = Translation("openai_chat", {**_asked("openai_chat"), **odd}).request_for(
-        "anthropic_messages", Target("m")
+        SPOKES["anthropic_messages"], Target("m")
     )
     assert dropped.split(", ") == [*(f"name{n}" for n in range(32)), "other"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from modelscan.wire.chat.request import Target
-from modelscan.wire.translation import Translation
+from modelscan.wire.translation import SPOKES, Translation
 from tests.wire.chat.sdk_types import check_request
 
 CHAT, MESSAGES, RESPONSES = "openai_chat", "anthropic_messages", "openai_responses"
@@ -121,7 +121,7 @@ RESPONSES_STORY: Any = {
 def sent(caller: str, body: Any, protocol: str, **more: Any) -> tuple[Any, list[str]]:
     """(what the provider gets, what was dropped); checked with the SDK's own types."""
     body = {("input" if caller == RESPONSES else "messages"): HI, **body}
-    written, dropped = Translation(caller, body).request_for(protocol, Target("m", **more))
+    written, dropped = Translation(caller, body).request_for(SPOKES[protocol], Target("m", **more))
     asked = json.loads(written)
     check_request(protocol, {name: value for name, value in asked.items() if name != "stream_options"})
     return asked, dropped.split(", ") if dropped else []

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from modelscan.wire.translation import Translation
+from modelscan.wire.translation import SPOKES, Translation
 from tests.wire.chat.sdk_types import PROTOCOLS, check_event
 from tests.wire.chat.test_requests import CHAT, HI, MESSAGES, RESPONSES
 from tests.wire.chat.test_round_trips import events_in
@@ -55,7 +55,7 @@ def sse(events: list[Any], *, done: bool = False) -> bytes:
 def told(caller: str, protocol: str, body: bytes, **asked: Any) -> list[Any]:
     """The events that the caller gets, each checked by its SDK's own model."""
     turns = {("input" if caller == RESPONSES else "messages"): HI}
-    stream = Translation(caller, {**turns, "stream": True, **asked}).stream_of(protocol)
+    stream = Translation(caller, {**turns, "stream": True, **asked}).stream_of(SPOKES[protocol])
     events = events_in(stream.feed(body) + stream.end())
     for event in events:
         if "error" not in event:
@@ -239,7 +239,7 @@ def test_a_stream_that_fails_ends_with_an_error_of_the_callers_protocol(
     caller: str, protocol: str, body: bytes, said: str
 ) -> None:
     turns = {("input" if caller == RESPONSES else "messages"): HI}
-    stream = Translation(caller, turns).stream_of(protocol)
+    stream = Translation(caller, turns).stream_of(SPOKES[protocol])
     written = stream.feed(body) + stream.end()
     assert stream.failed is not None
     assert said in events_in(written)[-1]["error"]["message"]
@@ -249,7 +249,7 @@ def test_a_stream_that_fails_ends_with_an_error_of_the_callers_protocol(
 
 
 def test_a_connection_that_breaks_off_is_told_once() -> None:
-    stream = Translation(MESSAGES, {"messages": HI}).stream_of(CHAT)
+    stream = Translation(MESSAGES, {"messages": HI}).stream_of(SPOKES[CHAT])
     stream.feed(sse(CHUNKS[:4]))
     assert b"gone" in stream.broken("It is gone.", "upstream-failed")
     assert stream.broken("It is gone.", "upstream-failed") == stream.end() == b""
@@ -258,7 +258,7 @@ def test_a_connection_that_breaks_off_is_told_once() -> None:
 
 def test_an_answer_that_came_as_one_is_streamed_all_the_same() -> None:
     message = {"id": "msg_7", "model": "m", "content": [{"type": "text", "text": "a"}], "stop_reason": "end_turn"}
-    stream = Translation(CHAT, {"messages": HI}).stream_of(MESSAGES)
+    stream = Translation(CHAT, {"messages": HI}).stream_of(SPOKES[MESSAGES])
     written = stream.whole({**message, "usage": {"input_tokens": 3, "output_tokens": 2}})
     assert written.endswith(b"data: [DONE]\n\n")
     assert [event["choices"][0]["delta"] for event in events_in(written)][1:] == [{"content": "a"}, {}]
