@@ -20,6 +20,7 @@ from router_app.auth import AdminOnly
 from router_app.gate import Gated
 from router_app.inference import Inference
 from router_app.models import Models
+from router_app.passing import PASSED, Passing
 from router_app.problems import on_http_exception, on_modelscan_error, on_unexpected
 from router_app.service import Service
 
@@ -51,6 +52,7 @@ def create_app(service: Service, token: str) -> Router:
     inference = {row.served_at: Inference(service.serving, row) for row in SURFACES}
     counting = Inference(service.serving, ANTHROPIC_MESSAGES, operation="count_tokens")
     inference[f"{ANTHROPIC_MESSAGES.served_at}/count_tokens"] = counting
+    inference |= {f"/v1{path}": Passing(service.serving, path) for path in PASSED}
     return Router(
         direct={path: Gated(endpoint, service.gate) for path, endpoint in inference.items()},
         routes=[

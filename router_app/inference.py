@@ -3,6 +3,9 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -36,6 +39,9 @@ _NOT_RETURNED = frozenset(
     b"x-modelscan-generation x-modelscan-provider x-request-id".split()
 )
 
+
+Tell = Callable[[UpstreamAnswer, Headers], Awaitable[None]]
+"""Tells the caller a provider's answer, with those of its headers that go on."""
 
 _EXPLAIN = (b"x-modelscan-explain", b"1")
 _SEE_LOG = "The service's log has the particulars."
@@ -90,37 +96,49 @@ class Inference:
             await exchange.refuse(ModelScanError(f"An unexpected {type(error).__name__}.", hint=_SEE_LOG))
 
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
+        asked = Asked(body)
+        route = await self._route(exchange, asked.members)
+        if route.spec.protocol != self._protocol.name:
+            translating = self._translating(exchange, asked, route)
+            await self._send(exchange, translating.url, [], translating.body, translating.relay)
+            return
+        url = self._endpoint_of(route)
+        hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
+        if asked.members["model"] != route.model:
+            asked.put("model", route.model)
+        await self._send(exchange, url, passed, asked.body(), partial(self._tell, exchange, hide_usage))
+
+    async def _route(self, exchange: Exchange, members: Mapping[str, Any]) -> Route:
+        """Where a request goes whose body has these members; raises UnknownModel, AmbiguousModel, InvalidInput."""
         registry = await self._serving.registry()
         exchange.generation = registry.generation
-        asked = Asked(body)
-        exchange.asked_model = _named_in(asked)
-        exchange.stream = asked.members.get("stream") is True
+        exchange.asked_model = _named_in(members)
+        exchange.stream = members.get("stream") is True
         exchange.route = route = registry.resolve(exchange.asked_model)
-        hide_usage, translating = False, None
-        if route.spec.protocol == self._protocol.name:
-            url = self._endpoint_of(route)
-            hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
-            if asked.members["model"] != route.model:
-                asked.put("model", route.model)
-            sent = asked.body()
-        else:
-            translating = self._translating(exchange, asked, route)
-            url, sent, passed = translating.url, translating.body, ()
+        return route
+
+    async def _send(self, exchange: Exchange, url: str, passed: Headers, body: bytes, tell: Tell) -> None:
+        """Ask the provider, and have its answer told; with the caller's headers that go on."""
+        route = exchange.route
+        assert route is not None
         attempts = Attempts(self._serving, exchange, route)
-        answer = await attempts.answer(_url(route, url), _static(route, passed), sent)
+        answer = await attempts.answer(_url(route, url), _static(route, passed), body)
         try:
             if 300 <= answer.status < 400:
                 raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
-            if translating is not None:
-                await translating.relay(answer, _returned(answer.headers))
-                return
-            assert isinstance(self._protocol, WireProtocol)  # It is a provider's, too.
-            if is_event_stream(answer.headers):
-                await _relay_stream(exchange, answer, Relay(self._protocol.stream_reader(), hide_usage=hide_usage))
-            else:
-                await _relay_whole(exchange, answer, self._protocol)
+            await tell(answer, _returned(answer.headers))
         finally:
             await answer.aclose()
+
+    async def _tell(self, exchange: Exchange, hide_usage: bool, answer: UpstreamAnswer, headers: Headers) -> None:
+        """An answer of the caller's own protocol, as it is."""
+        assert isinstance(self._protocol, WireProtocol)  # It is a provider's, too.
+        if is_event_stream(answer.headers):
+            await _relay_stream(exchange, answer, headers, Relay(self._protocol.stream_reader(), hide_usage=hide_usage))
+        else:
+            body = await whole_body(exchange, answer)
+            exchange.usage = self._protocol.usage_of(json_of(body))
+            await exchange.whole(answer.status, headers, body)
 
     def _translating(self, exchange: Exchange, asked: Asked, route: Route) -> Translating:
         """To a provider of another protocol, and back; only chats are translated."""
@@ -142,14 +160,8 @@ class Inference:
         )
 
 
-async def _relay_whole(exchange: Exchange, answer: UpstreamAnswer, provider: WireProtocol) -> None:
-    body = await whole_body(exchange, answer)
-    exchange.usage = provider.usage_of(json_of(body))
-    await exchange.whole(answer.status, _returned(answer.headers), body)
-
-
-async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, relay: Relay) -> None:
-    await exchange.start(answer.status, _returned(answer.headers))
+async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, headers: Headers, relay: Relay) -> None:
+    await exchange.start(answer.status, headers)
     last = b""
     try:
         async for chunk in answer.chunks():
@@ -186,9 +198,9 @@ async def _read(receive: Receive, limit: int) -> bytes:
     return bytes(body)
 
 
-def _named_in(asked: Asked) -> str:
+def _named_in(members: Mapping[str, Any]) -> str:
     """The model's name, without half surrogates, which JSON can spell and no encoder writes."""
-    name = asked.members.get("model")
+    name = members.get("model")
     if not isinstance(name, str) or not name:
         raise InvalidInput("The body names no model.", hint="GET /v1/models lists what is served.")
     return name if name.isascii() else name.encode("utf-8", "replace").decode()
@@ -197,7 +209,7 @@ def _named_in(asked: Asked) -> str:
 def _static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
     """The specification's headers, but for those that the caller gives a value of their own."""
     static = {name.lower().encode(): value.encode() for name, value in route.spec.headers.items()}
-    return [(b"content-type", b"application/json"), *(static | dict(passed)).items()]
+    return [*({b"content-type": b"application/json"} | static | dict(passed)).items()]
 
 
 def _url(route: Route, url: str) -> str:

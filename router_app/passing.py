@@ -1,0 +1,78 @@
+"""OpenAI's other endpoints: requests and answers pass as they are, to providers of that protocol, if they have them."""
+
+from functools import partial
+from typing import Any
+
+from modelscan.errors import UpstreamFailed, WrongEndpoint
+from modelscan.types import Endpoint
+from modelscan.wire.openai_chat import OPENAI_CHAT
+from router_app.asking import Asked
+from router_app.exchange import Exchange
+from router_app.inference import Inference
+from router_app.multipart import Form, is_form
+from router_app.serving import Serving
+from router_app.upstream import Headers, UpstreamAnswer
+from router_app.whole import is_event_stream
+
+__all__ = ["PASSED", "Passing"]
+
+PASSED = (
+    "/audio/speech",
+    "/audio/transcriptions",
+    "/audio/translations",
+    "/completions",
+    "/embeddings",
+    "/images/edits",
+    "/images/generations",
+    "/images/variations",
+    "/moderations",
+    "/rerank",
+)
+"""Their paths below the base URL, and below /v1 here."""
+_AS_ONE = (b"application/json", b"application/problem+json", b"text/plain")
+
+
+class Passing(Inference):
+    """One of them. The model names the provider; nothing else of a request is read, and of an answer only its usage."""
+
+    def __init__(self, serving: Serving, path: str) -> None:
+        super().__init__(serving, OPENAI_CHAT)
+        self._endpoint = Endpoint(operation="chat", method="POST", path=path)  # Only its place counts here.
+        self._passed = frozenset({b"content-type"})
+
+    async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
+        content_type = next((value for _, value in passed), b"")
+        form = Form.read(body, content_type) if is_form(content_type) else None
+        asked = None if form else Asked(body)
+        members: dict[str, Any] = {"model": form.model} if form else asked.members if asked else {}
+        route = await self._route(exchange, members)
+        if route.spec.protocol != OPENAI_CHAT.name:
+            raise WrongEndpoint(
+                f"{route.spec.provider} does not speak OpenAI's protocol, and has no {self._endpoint.path}.",
+                hint="Ask a model of a provider that has one.",
+                protocol=route.spec.protocol,
+            )
+        if form:
+            body = form.with_model(route.model)
+        elif asked and asked.members["model"] != route.model:
+            asked.put("model", route.model)
+            body = asked.body()
+        url = route.spec.url(self._endpoint, base_url=route.base, model=route.model)
+        sent = passed if form else []
+        await self._send(exchange, url, sent, body, partial(self._tell_or_pass, exchange))
+
+    async def _tell_or_pass(self, exchange: Exchange, answer: UpstreamAnswer, headers: Headers) -> None:
+        kind = next((value for name, value in headers if name == b"content-type"), b"")
+        if answer.status >= 400 or is_event_stream(answer.headers) or kind.lower().startswith(_AS_ONE):
+            await self._tell(exchange, False, answer, headers)
+            return
+        await exchange.start(answer.status, headers)
+        try:
+            async for chunk in answer.chunks():
+                exchange.first_byte_came()
+                await exchange.more(chunk)
+        except UpstreamFailed as error:  # Sound or a picture that is cut: the caller's connection is cut, too.
+            exchange.status, exchange.error_code = 502, error.code
+            exchange.account()
+            raise ConnectionResetError(str(error)) from error
+        await exchange.finish(b"")
