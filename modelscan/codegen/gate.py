@@ -2,6 +2,7 @@
 
 import ast
 
+from modelscan.codegen.parsing import parsed
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
 from modelscan.types import ClientSpec
@@ -37,7 +38,7 @@ def check(source: str, spec: ClientSpec) -> None:
         raise _refused(0, f"more than {_MAX_BYTES} bytes")
     if read_spec(source).digest != spec.digest:
         raise _refused(0, "the SPEC of another specification")
-    tree = ast.parse(source)
+    tree = parsed(source)
     vocabulary = protocol_of(spec).vocabulary
     for top in tree.body[1:]:
         if not isinstance(top, _TOP):

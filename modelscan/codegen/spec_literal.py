@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from modelscan.codegen.parsing import parsed
 from modelscan.errors import GenerationRefused
 from modelscan.types import ClientSpec
 
@@ -29,7 +30,7 @@ def read_spec(source: str | bytes) -> ClientSpec:
 def read_literal(source: str | bytes) -> dict[str, Any]:
     """The whole SPEC literal."""
     try:
-        tree = ast.parse(source)
+        tree = parsed(source)
         stated = [node for node in tree.body if isinstance(node, ast.AnnAssign) and _is_spec(node.target)]
         value = ast.literal_eval(stated[0].value) if stated and stated[0].value else None
         changes = [
