@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings as property_settings
 
 from modelscan.settings import Settings
-from tests.nowhere import NOWHERE
+from tests.places import settings_in
 
 # How long one example takes is the machine's affair: on a busy one a right answer may come late.
 property_settings.register_profile("modelscan", deadline=None)
@@ -64,16 +64,7 @@ def is_address(name: str) -> bool:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Defaults, with the data directory and the generated folder in this test's own folder, and free ports."""
-    return Settings.model_validate(
-        {
-            "data_dir": tmp_path / "data",
-            "generation": {"path": tmp_path / "generated"},
-            "server": {"port": 0},
-            "prefect": {"port": 0},
-            "discovery": NOWHERE,
-            "routing": {"retry_seconds": 0.001, "longest_retry_seconds": 0.5},
-        }
-    )
+    return settings_in(tmp_path)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-__all__ = ["corpus_file", "corpus_json"]
+__all__ = ["corpus_file", "corpus_json", "corpus_names"]
 
 CORPUS = Path(os.environ.get("MODELSCAN_CORPUS") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -23,3 +23,8 @@ def corpus_file(name: str) -> Path:
 def corpus_json(name: str) -> Any:
     """What a JSON file of the corpus holds."""
     return json.loads(corpus_file(name).read_bytes())
+
+
+def corpus_names(pattern: str) -> list[str]:
+    """The files of a pattern such as `hf/*.json`, for tables of tests; none where there is no corpus."""
+    return sorted(str(file.relative_to(CORPUS)) for file in CORPUS.glob(pattern))

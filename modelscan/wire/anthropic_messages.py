@@ -63,8 +63,12 @@ class StreamUsage:
             return
         message = event.get("message") if isinstance(event, dict) else None
         prompt, completion = usage_of(message if isinstance(message, dict) else event)
+        known = self.usage
         # Some count the prompt only at the end and say 0 before, others the other way round.
-        self.usage = (prompt or self.usage[0], completion if completion is not None else self.usage[1])
+        self.usage = (
+            prompt or (known[0] if known[0] is not None else prompt),
+            known[1] if completion is None else completion,
+        )
 
 
 ANTHROPIC_MESSAGES = WireProtocol(

@@ -46,6 +46,22 @@ def test_the_prompt_is_counted_with_its_cache(payload: Any, found: tuple[int | N
 
 
 @pytest.mark.parametrize(
+    ("start", "delta", "found"),
+    [
+        ({"input_tokens": 0, "output_tokens": 0}, {"output_tokens": 0}, (0, 0)),
+        ({"input_tokens": 0}, {"input_tokens": 5, "output_tokens": 2}, (5, 2)),
+        ({"input_tokens": 5}, {"input_tokens": 0, "output_tokens": 2}, (5, 2)),
+        ({}, {"output_tokens": 2}, (None, 2)),
+    ],
+)
+def test_a_stream_tells_its_prompt_at_its_start_or_at_its_end(start: Any, delta: Any, found: Any) -> None:
+    usage = StreamUsage()
+    for event in ({"message": {"usage": start}}, {"usage": delta}):
+        usage.feed(b"data: " + json.dumps(event).encode() + b"\n")
+    assert usage.usage == found
+
+
+@pytest.mark.parametrize(
     ("status", "kind"), [(401, "authentication_error"), (418, "invalid_request_error"), (529, "overloaded_error")]
 )
 def test_an_error_has_the_type_of_its_status(status: int, kind: str) -> None:

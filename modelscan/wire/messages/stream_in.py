@@ -17,7 +17,7 @@ from modelscan.wire.chat.answer import (
     Stopped,
     TokenCounts,
 )
-from modelscan.wire.chat.foreign import EventData, TooLong, member, said_error, words
+from modelscan.wire.chat.foreign import EventData, TooLong, member, rows, said_error, words
 from modelscan.wire.chat.parts import Text, Thinking, ToolCall
 from modelscan.wire.messages.answers import counts_of, part_of, stop_of
 
@@ -34,6 +34,7 @@ class StreamReading:
     def __init__(self) -> None:
         self._data = EventData()
         self._begun = self._over = False
+        self._id = ""
         self._parts = -1
         self._open: type[Text | Thinking | ToolCall] | None = None
         self._block: Any = None
@@ -70,11 +71,8 @@ class StreamReading:
             case "content_block_stop":
                 if self._open and event.get("index") == self._block:
                     yield from self._close()
-            case "message_start" if not self._begun:  # Some send it twice.
-                message = member(event, "message")
-                self._begun = True
-                self._count(message)
-                yield Started(words(message, "id"), words(message, "model"), self._counts)
+            case "message_start":
+                yield from self._start(member(event, "message"))
             case "message_delta":
                 self._count(event)
                 delta = member(event, "delta")
@@ -85,6 +83,18 @@ class StreamReading:
             case "error":
                 message_, code = said_error(event)
                 yield from self._fail(message_ or "The provider failed.", code)
+
+    def _start(self, message: Json) -> Iterator[Event]:
+        id_ = words(message, "id")
+        if not self._begun:
+            self._begun, self._id = True, id_
+            self._count(message)
+            yield Started(id_, words(message, "model"), self._counts)
+            for place, block in enumerate(rows(message, "content")):  # What the answer begins with, whole.
+                yield from self._begin(place, block)
+            yield from self._close()
+        elif id_ != self._id and self._parts >= 0:  # Some send the same one twice.
+            yield from self._fail("The provider began another answer before it had ended this one.")
 
     def _count(self, payload: Json) -> None:
         """Counts are totals; one that comes later takes the place of the one before, unless it says nothing."""

@@ -44,6 +44,10 @@ class Served:
     url: str
     connections: list[Wire] = field(default_factory=list)
 
+    @property
+    def origin(self) -> str:
+        return self.url.rsplit("/", 2)[0]
+
 
 @asynccontextmanager
 async def served(serve: Serve, *, context: ssl.SSLContext | None = None) -> AsyncIterator[Served]:

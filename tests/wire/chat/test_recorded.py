@@ -1,7 +1,6 @@
 """What providers really sent, told to callers of every protocol: the SDKs' own models take all of it."""
 
 import json
-import re
 from typing import Any
 
 import pytest
@@ -10,25 +9,20 @@ from modelscan.errors import InvalidInput
 from modelscan.wire.chat.request import Target
 from modelscan.wire.translation import SPOKES, Translation
 from tests.corpus import corpus_file
+from tests.recordings import FIXTURES, RECORDED, Recording, fixture, recording
 from tests.wire.chat.sdk_types import PROTOCOLS, check_answer, check_event, check_request
 from tests.wire.chat.test_requests import HI, RESPONSES
 from tests.wire.chat.test_round_trips import events_in
 
 pytestmark = pytest.mark.peer
-_PLACES = {
-    "openai_chat": r"/chat/completions$",
-    "anthropic_messages": r"/v1/messages(\?beta=true)?$",
-    "openai_responses": r"/responses$",
-}
-# One tells an error; the beginning and the end of the other are no JSON.
-_FAILING = {"openairesponses-__openai-error.1.chunks.txt", "openairesponses-__parallel-tool-call-wrapper.1.chunks.txt"}
+# One tells an error; the beginning and the end of the second are no JSON; the third begins another answer in its midst.
+_FAILING = {"openai-error.1.chunks.txt", "parallel-tool-call-wrapper.1.chunks.txt", "spliced-message-start.chunks.txt"}
 
 
-def recorded() -> list[tuple[str, Any]]:
-    """(protocol, exchange) of those that can be translated."""
-    files = sorted(corpus_file("recorded/INDEX.json").parent.glob("*__*.json"))
-    exchanges = [json.loads(file.read_bytes()) for file in files]
-    return [(name, one) for one in exchanges for name, place in _PLACES.items() if re.search(place, one["url"])]
+def recorded() -> list[Recording]:
+    """Those that can be translated."""
+    corpus_file("recorded/INDEX.json")
+    return [recording(name) for name, _ in RECORDED]
 
 
 def asked(caller: str) -> Any:
@@ -38,11 +32,11 @@ def asked(caller: str) -> Any:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_recorded_requests_are_carried_or_refused_by_a_name(protocol: str) -> None:
     carried = 0
-    for caller, exchange in recorded():
-        if caller == protocol or not isinstance(exchange.get("request"), dict):
+    for one in recorded():
+        if one.protocol == protocol:
             continue
         try:
-            body, _ = Translation(caller, exchange["request"]).request_for(SPOKES[protocol], Target("m"))
+            body, _ = Translation(one.protocol, one.asked).request_for(SPOKES[protocol], Target("m"))
         except InvalidInput as refused:
             assert refused.fields["param"]  # noqa: PT017 - most are carried, and those few are named
             continue
@@ -54,44 +48,36 @@ def test_recorded_requests_are_carried_or_refused_by_a_name(protocol: str) -> No
 @pytest.mark.parametrize("caller", PROTOCOLS)
 def test_recorded_answers_and_streams_are_what_the_callers_sdk_says(caller: str) -> None:
     answers = streams = 0
-    for protocol, exchange in recorded():
+    for one in recorded():
         translation = Translation(caller, asked(caller))
-        if exchange["status"] == 200 and "response_text" in exchange:
-            told(caller, translation, protocol, exchange["response_text"].encode())
+        if one.status == 200 and one.stream:
+            told(caller, translation, one)
             streams += 1
-        elif exchange["status"] == 200:
-            answer, counted = translation.answer_of(SPOKES[protocol], exchange["response"])
+        elif one.status == 200:
+            payload = json.loads(one.body)
+            answer, counted = translation.answer_of(SPOKES[one.protocol], payload)
             check_answer(caller, json.loads(answer))
-            assert (None not in counted) == bool(exchange["response"].get("usage"))
+            assert (None not in counted) == bool(payload.get("usage"))
             answers += 1
     assert (answers > 30, streams > 20) == (True, True)
 
 
 @pytest.mark.parametrize("caller", PROTOCOLS)
 def test_the_payloads_of_streams_are_what_the_callers_sdk_says(caller: str) -> None:
-    found = 0
-    for file in sorted(corpus_file("sse_fixtures").glob("*.chunks.txt")):
-        lines = [line for line in file.read_text().splitlines() if line.strip()]
-        protocol = _spoken(lines)
-        if protocol is None:
-            continue
-        body = "".join(f"data: {line}\n\n" for line in [*lines, *(["[DONE]"] if protocol == "openai_chat" else [])])
-        told(caller, Translation(caller, asked(caller)), protocol, body.encode(), fails=file.name in _FAILING)
-        found += 1
-    assert found > 40
+    corpus_file("sse_fixtures")
+    streams = 0
+    for name in FIXTURES:
+        for one in fixture(name):
+            if one.stream:
+                fails = name.endswith(tuple(_FAILING))
+                told(caller, Translation(caller, asked(caller)), one, fails=fails)
+                streams += 1
+    assert streams > 60
 
 
-def _spoken(lines: list[str]) -> str | None:
-    if any('"message_start"' in line for line in lines[:3]):
-        return "anthropic_messages"
-    if any('"response.' in line for line in lines[:3]):
-        return "openai_responses"
-    return "openai_chat" if '"choices"' in lines[0] else None
-
-
-def told(caller: str, translation: Translation, protocol: str, body: bytes, *, fails: bool = False) -> None:
-    stream = translation.stream_of(SPOKES[protocol])
-    events = events_in(stream.feed(body) + stream.end())
+def told(caller: str, translation: Translation, one: Recording, *, fails: bool = False) -> None:
+    stream = translation.stream_of(SPOKES[one.protocol])
+    events = events_in(stream.feed(one.body) + stream.end())
     assert (stream.failed is not None) == fails, stream.failed
     for event in events:
         if not event.get("error"):

@@ -227,6 +227,7 @@ FAILURES = [
     (MESSAGES, sse(BLOCKS[:4]), "broke off"),
     (MESSAGES, sse([*BLOCKS[:4], {"type": "error", "error": {"type": "overloaded_error", "message": "Busy."}}]), "Busy."),
     (MESSAGES, sse([{"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "input": {"x": float("nan")}}}]), "no JSON"),
+    (MESSAGES, sse([*BLOCKS[:4], {"type": "message_start", "message": {"id": "msg_8"}}, *BLOCKS[1:]]), "began another"),
     (RESPONSES, sse([{"type": "response.created", "response": {"id": "resp_1"}}]), "broke off"),
     (RESPONSES, sse([{"type": "response.failed", "response": {"error": {"message": "Busy.", "code": "server_error"}}}]), "Busy."),
     (RESPONSES, sse([{"type": "error", "message": "Busy."}]), "Busy."),
@@ -298,6 +299,18 @@ def test_corners_of_blocks() -> None:
     redacted = [event["content_block"] for event in told(MESSAGES, MESSAGES, sse(odd)) if "content_block" in event]
     assert redacted[2] == {"type": "redacted_thinking", "data": "x"}
     assert told(CHAT, MESSAGES, sse([{"type": "message_stop"}]))[-1]["choices"][0]["finish_reason"] == "stop"
+
+
+def test_what_a_message_begins_with_is_a_part_of_it() -> None:
+    begun = [{"type": "text", "text": "a"}, {"type": "tool_use", "id": "t", "name": "f", "input": {"b": 1}}]
+    start = {"type": "message_start", "message": {**BLOCKS[0]["message"], "content": begun}}
+    end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 4}}
+    deltas = [event["choices"][0]["delta"] for event in told(CHAT, MESSAGES, sse([start, end]))]
+    assert deltas[1] == {"content": "a"}
+    assert [delta["tool_calls"][0]["function"] for delta in deltas[2:4]] == [
+        {"name": "f", "arguments": ""},
+        {"arguments": '{"b":1}'},
+    ]
 
 
 def test_corners_of_responses() -> None:
