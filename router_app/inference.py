@@ -28,7 +28,7 @@ from router_app.serving import Serving
 from router_app.sse import Relay
 from router_app.translating import Translating
 from router_app.upstream import Headers, UpstreamAnswer
-from router_app.whole import is_event_stream, json_of, whole_body
+from router_app.whole import comes_piece_by_piece, is_event_stream, usage_in, whole_body
 
 __all__ = ["Inference"]
 
@@ -133,11 +133,12 @@ class Inference:
     async def _tell(self, exchange: Exchange, hide_usage: bool, answer: UpstreamAnswer, headers: Headers) -> None:
         """An answer of the caller's own protocol, as it is."""
         assert isinstance(self._protocol, WireProtocol)  # It is a provider's, too.
-        if is_event_stream(answer.headers):
+        if comes_piece_by_piece(answer.headers):
+            hide_usage = hide_usage and is_event_stream(answer.headers)  # A line of its own is not looked for.
             await _relay_stream(exchange, answer, headers, Relay(self._protocol.stream_reader(), hide_usage=hide_usage))
         else:
             body = await whole_body(exchange, answer)
-            exchange.usage = self._protocol.usage_of(json_of(body))
+            exchange.usage = usage_in(self._protocol, body)
             await exchange.whole(answer.status, headers, body)
 
     def _translating(self, exchange: Exchange, asked: Asked, route: Route) -> Translating:
@@ -176,6 +177,8 @@ async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, headers: Hea
         last = b"\n\n" + exchange.protocol.stream_error(body)
     finally:
         exchange.usage = relay.usage
+    if relay.failed:
+        exchange.status, exchange.error_code = 502, UpstreamFailed.code
     await exchange.finish(last)
 
 

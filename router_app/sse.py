@@ -13,7 +13,7 @@ _BREAK = re.compile(rb"\r?\n\r?\n")
 
 
 class Relay:
-    """Notes the usage of a stream, and hides the usage chunk that the caller did not ask for."""
+    """Notes the usage of a stream, and whether it failed; hides the usage chunk that the caller did not ask for."""
 
     def __init__(self, reader: StreamReader, *, hide_usage: bool) -> None:
         self._usage = reader
@@ -27,11 +27,16 @@ class Relay:
         """(prompt, completion) tokens seen so far."""
         return self._usage.usage
 
+    @property
+    def failed(self) -> bool:
+        """Whether the provider told an error."""
+        return self._usage.failed
+
     def feed(self, chunk: bytes) -> bytes:
         """What of this chunk goes to the caller now."""
         found = chunk.find(b'"usage"')
         whole, self._whole = self._whole, chunk.endswith(_ENDS)
-        if whole and self._whole and found < 0:
+        if whole and self._whole and found < 0 and b'"error"' not in chunk:
             return chunk  # Whole events without usage: nearly all of a stream.
         plain = _last_end(chunk, found) if whole and found >= 0 else 0
         self._usage.feed(chunk[plain:] if plain else chunk)

@@ -12,13 +12,14 @@ from modelscan.wire.rest_mapping import error_of
 from modelscan.wire.translation import StreamTranslation, Translation, provider_side
 from router_app.exchange import Exchange
 from router_app.upstream import Headers, UpstreamAnswer
-from router_app.whole import is_event_stream, json_of, whole_body
+from router_app.whole import comes_piece_by_piece, json_of, whole_body
 
 __all__ = ["Translating"]
 
 _SOME_TOKENS = 4096
 """The limit that a provider gets who insists on one, for a model whose own is unknown."""
 _OF_ITS_BODY = (b"content-type", b"content-encoding", b"etag", b"transfer-encoding")
+_BEGINNINGS = (b"data:", b"event:", b":", b"{")
 _JSON = (b"content-type", b"application/json")
 _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 
@@ -59,10 +60,11 @@ class Translating:
     async def _stream(self, answer: UpstreamAnswer, headers: Headers) -> None:
         exchange = self._exchange
         stream = self._translation.stream_of(self._provider)
+        # Custom REST comes as its mapping says, whatever it is called.
         lines = self._spec.rest is not None and self._spec.rest.stream.framing == "ndjson"
         last = b""
         try:
-            if lines or is_event_stream(answer.headers):
+            if lines or comes_piece_by_piece(answer.headers):
                 async for chunk in answer.chunks():
                     exchange.first_byte_came()
                     await self._tell(stream, stream.feed(chunk), headers)
@@ -71,7 +73,7 @@ class Translating:
                 else:
                     last = stream.end()
             else:
-                last = stream.whole(json_of(await whole_body(exchange, answer)))
+                last = _as_one(stream, await whole_body(exchange, answer))
         except UpstreamFailed as error:
             last = stream.broken(str(error), error.code)
         finally:
@@ -91,6 +93,14 @@ class Translating:
             await self._exchange.start(200, [*headers, _EVENTS])
         if told:
             await self._exchange.more(told)
+
+
+def _as_one(stream: StreamTranslation, body: bytes) -> bytes:
+    """An answer that came as one, or a stream under another name."""
+    payload = json_of(body)
+    if payload is None and body.lstrip().startswith(_BEGINNINGS):
+        return stream.feed(body) + stream.end()
+    return stream.whole(payload)
 
 
 def _target(route: Route) -> Target:

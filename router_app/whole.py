@@ -6,12 +6,14 @@ from typing import Any
 import orjson
 
 from modelscan.errors import UpstreamFailed
+from modelscan.wire import Usage, WireProtocol
 from router_app.exchange import Exchange
 from router_app.upstream import Headers, UpstreamAnswer
 
-__all__ = ["is_event_stream", "json_of", "whole_body"]
+__all__ = ["comes_piece_by_piece", "is_event_stream", "json_of", "usage_in", "whole_body"]
 
 _LONGEST_ANSWER = 128 * 2**20
+_LINES = (b"application/x-ndjson", b"application/jsonl", b"application/x-jsonlines", b"application/stream+json")
 
 
 async def whole_body(exchange: Exchange, answer: UpstreamAnswer) -> bytes:
@@ -32,6 +34,23 @@ def json_of(body: bytes) -> Any:
         return orjson.loads(body)
     except ValueError:
         return None
+
+
+def usage_in(protocol: WireProtocol, body: bytes) -> Usage:
+    """The tokens that an answer tells, also where it is a stream under another name."""
+    payload = json_of(body)
+    if payload is not None:
+        return protocol.usage_of(payload)
+    reader = protocol.stream_reader()
+    reader.feed(body + b"\n")
+    return reader.usage
+
+
+def comes_piece_by_piece(headers: Headers) -> bool:
+    """Whether it comes event by event, or line by line."""
+    return is_event_stream(headers) or any(
+        name.lower() == b"content-type" and value.lower().startswith(_LINES) for name, value in headers
+    )
 
 
 def is_event_stream(headers: Headers) -> bool:

@@ -44,16 +44,17 @@ def usage_of(payload: Any) -> Usage:
 
 
 class StreamUsage:
-    """Reads usage on the side of a relayed stream: the prompt's at its start, the answer's growing to its end."""
+    """Reads usage and errors on the side of a relayed stream: the prompt's at its start, the answer's up to its end."""
 
     def __init__(self) -> None:
         self.usage: Usage = (None, None)
+        self.failed = False
         self._lines = DataLines()
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, as they came."""
         for data in self._lines.feed(chunk):
-            if b'"usage"' in data:
+            if b'"usage"' in data or b'"error"' in data:
                 self._read(data)
 
     def _read(self, data: bytes) -> None:
@@ -61,7 +62,10 @@ class StreamUsage:
             event = json.loads(data)
         except (ValueError, RecursionError):
             return
-        message = event.get("message") if isinstance(event, dict) else None
+        if not isinstance(event, dict):
+            return
+        self.failed = self.failed or bool(event.get("error"))
+        message = event.get("message")
         prompt, completion = usage_of(message if isinstance(message, dict) else event)
         known = self.usage
         # Some count the prompt only at the end and say 0 before, others the other way round.

@@ -9,7 +9,7 @@ from modelscan.wire.protocol import Usage, WireProtocol, listed_ids, tokens
 from modelscan.wire.sdk_client import sdk_vocabulary
 from modelscan.wire.sse import DataLines
 
-__all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_of"]
+__all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_in", "usage_of"]
 
 
 def stream_error(body: dict[str, Any]) -> bytes:
@@ -24,30 +24,41 @@ def chat_body(model: str, quirks: Quirks) -> dict[str, Any]:
 
 def usage_of(payload: Any) -> Usage:
     """(prompt, completion) tokens of an answer or a chunk; None where it does not say."""
-    usage = payload.get("usage") if isinstance(payload, dict) else None
-    if not isinstance(usage, dict):
-        return None, None
+    usage = usage_in(payload)
     return tokens(usage.get("prompt_tokens")), tokens(usage.get("completion_tokens"))
 
 
+def usage_in(payload: Any) -> dict[str, Any]:
+    """The member `usage`, wherever providers of this protocol put it: Groq its own, Moonshot within the choice."""
+    if not isinstance(payload, dict):
+        return {}
+    choices = payload.get("choices")
+    places = (payload, payload.get("x_groq"), choices[0] if isinstance(choices, list) and choices else None)
+    found = (place.get("usage") for place in places if isinstance(place, dict))
+    return next((usage for usage in found if isinstance(usage, dict) and usage), {})
+
+
 class StreamUsage:
-    """Reads usage on the side of a relayed SSE stream, which may be split anywhere."""
+    """Reads usage and errors on the side of a relayed SSE stream, which may be split anywhere."""
 
     def __init__(self) -> None:
         self.usage: Usage = (None, None)
+        self.failed = False
         self._lines = DataLines()
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, as they came."""
         for data in self._lines.feed(chunk):
-            if b'"usage"' in data:
+            if b'"usage"' in data or b'"error"' in data:
                 self._read(data)
 
     def _read(self, data: bytes) -> None:
         try:
-            found = usage_of(json.loads(data))
+            chunk = json.loads(data)
         except (ValueError, RecursionError):
             return
+        self.failed = self.failed or (isinstance(chunk, dict) and bool(chunk.get("error")))
+        found = usage_of(chunk)
         if found != (None, None):
             self.usage = found
 

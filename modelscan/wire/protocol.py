@@ -28,9 +28,11 @@ def listed_ids(payload: Any) -> list[str | None] | None:
 
 
 class StreamReader(Protocol):
-    """Reads usage on the side of a relayed stream, which may be split anywhere."""
+    """Reads usage and errors on the side of a relayed stream, which may be split anywhere."""
 
     usage: Usage
+    failed: bool
+    """Whether the provider told an error within the stream."""
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, as they came."""

@@ -24,7 +24,8 @@ from modelscan.wire.chat.parts import Refusal, Text, Thinking
 from modelscan.wire.chat.request import ChatRequest, Target, Turn, Written
 from modelscan.wire.chat.spoke import ProviderSide, unique
 from modelscan.wire.protocol import Usage
-from modelscan.wire.rest_mapping import PieceReader, answer_of, request_body
+from modelscan.wire.rest_mapping import PieceReader, Said, answer_of, request_body
+from modelscan.wire.sse import TooLong
 
 __all__ = ["rest_side"]
 
@@ -97,19 +98,28 @@ class _StreamReading:
 
     def feed(self, chunk: bytes) -> list[Event]:
         events: list[Event] = []
-        for said in self._pieces.feed(chunk):
-            if self._over:
-                break
-            if said.error:
-                self._over = True
-                events.append(Failed(said.error))
-                break
-            events += self._told_of(said.text)
-            self._stop = _STOPS[said.finish] if said.finish else self._stop
-            prompt, completion = said.usage
-            known = self._counts
-            self._counts = _counts((prompt if prompt is not None else known.prompt, completion or known.completion))
+        try:
+            for said in self._pieces.feed(chunk):
+                if not self._over:
+                    events += self._piece(said)
+        except TooLong:
+            events += self._fail("The provider's stream holds a piece beyond all measure.")
         return events + (list(self._finish()) if self._pieces.ended and not self._over else [])
+
+    def _piece(self, said: Said) -> Iterator[Event]:
+        if said.error:
+            yield from self._fail(said.error)
+            return
+        yield from self._told_of(said.text)
+        self._stop = _STOPS[said.finish] if said.finish else self._stop
+        prompt, completion = said.usage
+        known = self._counts
+        self._counts = _counts((prompt if prompt is not None else known.prompt, completion or known.completion))
+
+    def _fail(self, message: str) -> Iterator[Event]:
+        if not self._over:
+            self._over = True
+            yield Failed(message)
 
     def end(self) -> list[Event]:
         if self._over:
@@ -120,8 +130,7 @@ class _StreamReading:
             return last
         if self._ends_with_connection and (self._told or self._stop):
             return [*last, *self._finish()]
-        self._over = True
-        return [*last, Failed("The provider's stream broke off.")]
+        return [*last, *self._fail("The provider's stream broke off.")]
 
     def _told_of(self, text: str) -> Iterator[Event]:
         if not self._begun:

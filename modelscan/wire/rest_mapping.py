@@ -5,12 +5,13 @@ Pure functions over plain data. Answers are foreign: whatever they hold, reading
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from modelscan.errors import InvalidInput
 from modelscan.types import FinishReason, RestAnswer, RestMapping
 from modelscan.wire.protocol import Usage, tokens
-from modelscan.wire.sse import DataLines, Lines
+from modelscan.wire.sse import LONGEST_EVENT, DataLines, Lines, TooLong
 
 __all__ = [
     "PieceReader",
@@ -128,12 +129,15 @@ class PieceReader:
 
     def __init__(self, mapping: RestMapping) -> None:
         self._mapping = mapping
-        self._lines = DataLines() if mapping.stream.framing == "sse" else Lines()
+        self._lines = (DataLines if mapping.stream.framing == "sse" else Lines)(LONGEST_EVENT)
         self.ended = False
         """Whether the end came that the mapping says; a stream that ends with its connection never says so."""
 
     def feed(self, chunk: bytes) -> Iterator[Said]:
-        """The pieces that the next bytes, as they came, bring to their end; what is no JSON is passed over."""
+        """The pieces that the next bytes, as they came, bring to their end; what is no JSON is passed over.
+
+        Raises TooLong.
+        """
         for line in self._lines.feed(chunk):
             if self.ended or not line.strip():
                 continue
@@ -146,6 +150,8 @@ class PieceReader:
                 continue
             self.ended = self._is_last(payload)
             yield _said(self._mapping, self._mapping.stream.piece, payload)
+        if self._lines.lost:
+            raise TooLong
 
     def end(self) -> Iterator[Said]:
         """The piece that a last line without an end of its own brings, where the stream is over."""
@@ -158,17 +164,20 @@ class PieceReader:
 
 
 class StreamUsage:
-    """Reads usage on the side of a relayed stream."""
+    """Reads usage and errors on the side of a relayed stream."""
 
     def __init__(self, mapping: RestMapping) -> None:
         self.usage: Usage = (None, None)
+        self.failed = False
         self._pieces = PieceReader(mapping)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, as they came."""
-        for piece in self._pieces.feed(chunk):
-            prompt, completion = piece.usage
-            self.usage = (self.usage[0] if prompt is None else prompt, completion or self.usage[1])
+        with suppress(TooLong):
+            for piece in self._pieces.feed(chunk):
+                prompt, completion = piece.usage
+                self.failed = self.failed or bool(piece.error)
+                self.usage = (self.usage[0] if prompt is None else prompt, completion or self.usage[1])
 
 
 def _said(mapping: RestMapping, at: RestAnswer, payload: Any) -> Said:

@@ -7,6 +7,7 @@ from typing import Any
 from modelscan.errors import UpstreamFailed
 from modelscan.types import ClientSpec
 from modelscan.wire.chat.answer import Answer, Counted, Event, Failed, Started, TokenCounts, events_of
+from modelscan.wire.chat.foreign import said_error
 from modelscan.wire.chat.request import Target
 from modelscan.wire.chat.spoke import ProviderSide, Spoke, body_of, compact
 from modelscan.wire.chat_completions import CHAT_COMPLETIONS
@@ -25,6 +26,7 @@ SPOKES: Mapping[str, Spoke] = {
 }
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _MOST_NAMES = 32
+_LONGEST_WORDS = 1000
 
 
 def provider_side(spec: ClientSpec) -> ProviderSide:
@@ -103,6 +105,8 @@ class StreamTranslation:
 def _answer(provider: ProviderSide, payload: Any) -> Answer:
     answer = provider.read_answer(payload)
     if answer is None:
+        if isinstance(payload, dict) and payload.get("error"):
+            raise UpstreamFailed(said_error(payload)[0][:_LONGEST_WORDS] or "The provider failed.", hint="Ask again.")
         raise UpstreamFailed("The provider answered with what is no answer of its protocol.", hint="Ask again.")
     return answer
 

@@ -48,6 +48,15 @@ def test_usage_is_seen_either_way(hide: bool) -> None:
     assert relay.usage == (3, 4)
 
 
+@pytest.mark.parametrize("hide", [True, False])
+def test_an_error_is_noted_however_the_stream_is_split(hide: bool) -> None:
+    failing = CHUNK + b'\n\ndata: {"error": {"message": "a"}}\n\n'
+    for cut in range(len(failing)):
+        passed, relay = relayed(failing, [cut], hide_usage=hide)
+        assert (passed, relay.failed) == (failing, True)
+    assert not relayed(CHUNK + b'\n\ndata: {"error": null}\n\ndata: ["error"]\n\n', [9], hide_usage=hide)[1].failed
+
+
 def test_an_event_without_its_end_is_passed_at_the_end_unless_it_is_usage() -> None:
     assert relayed(CHUNK, [], hide_usage=True)[0] == CHUNK
     assert relayed(USAGE, [], hide_usage=True)[0] == b""

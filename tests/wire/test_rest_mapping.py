@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from modelscan.errors import InvalidInput
 from modelscan.types import RestMapping
-from modelscan.wire import sse
 from modelscan.wire.mappings import COHERE_V2, GEMINI_GENERATE_CONTENT, OLLAMA_CHAT
 from modelscan.wire.rest_mapping import (
     PieceReader,
@@ -24,6 +23,7 @@ from modelscan.wire.rest_mapping import (
     usage_of,
     values_at,
 )
+from modelscan.wire.sse import TooLong
 from tests.codegen.golden import DUNES
 from tests.corpus import corpus_json
 
@@ -206,11 +206,21 @@ def test_a_last_line_without_an_end_is_read_when_the_stream_is_over() -> None:
     assert reader.ended
 
 
-def test_what_cannot_be_read_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_is_passed_over() -> None:
     deep = b"[" * 100_000
-    monkeypatch.setattr(sse, "_LONGEST_LINE", 1 << 18)
-    chunks = (b"{broken\n", deep + b"\n", b"x" * (1 << 19), b"\n7\n", b'{"message": {"content": "fine"}}\n')
+    chunks = (b"{broken\n", deep + b"\n", b"7\n", b'{"message": {"content": "fine"}}\n')
     assert [piece.text for piece in pieces_of(OLLAMA_CHAT, *chunks)] == ["", "fine"]
+
+
+def test_a_piece_beyond_all_measure_is_an_error_after_those_before_it() -> None:
+    reader = PieceReader(OLLAMA_CHAT)
+    pieces: list[Said] = []
+    with pytest.raises(TooLong):
+        pieces.extend(reader.feed(b'{"message": {"content": "fine"}}\n' + b"x" * (33 << 20)))
+    assert [piece.text for piece in pieces] == ["fine"]
+    usage = StreamUsage(OLLAMA_CHAT)
+    usage.feed(b'{"eval_count": 2}\n' + b"x" * (33 << 20))
+    assert usage.usage == (None, 2)
 
 
 def test_usage_on_the_side_of_a_stream_is_the_last_that_was_said() -> None:

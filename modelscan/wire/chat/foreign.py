@@ -1,17 +1,15 @@
 """Reading a provider's JSON: what is not of the right shape counts as not there, for an answer is no reason to fall."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from modelscan.wire.protocol import tokens
+from modelscan.wire.sse import LONGEST_EVENT, Lines, TooLong, data_in
 
 __all__ = ["EventData", "TooLong", "count_at", "member", "rows", "said_error", "words"]
 
-_LONGEST_EVENT = 32 << 20
-
-
-class TooLong(ValueError):
-    """An event beyond all measure."""
+_LONGEST_WORDS = 1000
 
 
 def member(value: Any, name: str) -> dict[str, Any]:
@@ -50,29 +48,42 @@ class EventData:
     """The JSON objects that server-sent events bring, which may be split anywhere; `[DONE]` is None."""
 
     def __init__(self) -> None:
-        self._rest: list[bytes] = []
-        self._size = 0
+        self._lines = Lines(LONGEST_EVENT)
+        self._fails = False
+        """Whether the event is named `error`, which says it whatever its data look like."""
 
-    def feed(self, chunk: bytes) -> list[dict[str, Any] | None]:
-        """What the next bytes bring to its end; what is no JSON object is passed over. Raises TooLong."""
-        found: list[dict[str, Any] | None] = []
-        *lines, rest = chunk.split(b"\n")
-        if lines:
-            lines[0] = b"".join([*self._rest, lines[0]])
-            self._rest, self._size = [], 0
-        if rest:
-            self._rest.append(rest)
-            self._size += len(rest)
-            if self._size > _LONGEST_EVENT:
-                raise TooLong
-        for line in lines:
-            if line.startswith(b"data:"):
-                data = line[5:].strip()
-                if data == b"[DONE]":
-                    found.append(None)
-                elif (event := _object(data)) is not None:
-                    found.append(event)
-        return found
+    def feed(self, chunk: bytes) -> Iterator[dict[str, Any] | None]:
+        """What the next bytes bring to its end; what is no JSON object is passed over. Raises TooLong at last."""
+        for line in self._lines.feed(chunk):
+            data = data_in(line)
+            if data is None:
+                self._name(line)
+            elif self._fails:
+                yield _failure(data)
+            elif data == b"[DONE]":
+                yield None
+            elif (event := _object(data)) is not None:
+                yield event
+        if self._lines.lost:
+            raise TooLong
+
+    def _name(self, line: bytes) -> None:
+        if line.startswith(b"event:"):
+            self._fails = line[6:].strip() == b"error"
+        elif not line.strip():
+            self._fails = False
+
+    def end(self) -> Iterator[dict[str, Any] | None]:
+        """What a last line without an end of its own brings, where the stream is over. Raises TooLong."""
+        return self.feed(b"\n")
+
+
+def _failure(data: bytes) -> dict[str, Any]:
+    """The data of an event named `error`, in the shape of those who say so in the data, too."""
+    said = _object(data)
+    if said is None:
+        return {"type": "error", "error": {"message": data.decode("utf-8", "replace")[:_LONGEST_WORDS]}}
+    return said if said.get("error") else {"type": "error", "error": said}
 
 
 def _object(data: bytes) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from modelscan.wire.chat.answer import Answer, Stop, TokenCounts
 from modelscan.wire.chat.foreign import count_at, member, rows, words
 from modelscan.wire.chat.parts import Part, Refusal, Text, Thinking, ToolCall
 from modelscan.wire.chat.spoke import named
+from modelscan.wire.openai_chat import usage_in
 
 __all__ = [
     "counts_of",
@@ -101,9 +102,7 @@ def thought_and_said(message: Json) -> tuple[str, str]:
 
 def counts_of(payload: Any) -> TokenCounts:
     """The tokens of an answer or a chunk, where the providers of this protocol say them."""
-    choices = rows(payload, "choices")
-    found = member(payload, "usage") or member(member(payload, "x_groq"), "usage")
-    found = found or (member(choices[0], "usage") if choices else {})
+    found = usage_in(payload)
     prompt, completion = member(found, "prompt_tokens_details"), member(found, "completion_tokens_details")
     cached = count_at(prompt, "cached_tokens")
     return TokenCounts(

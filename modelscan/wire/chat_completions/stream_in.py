@@ -41,36 +41,44 @@ class StreamReading:
         """Arguments that came before the name of their function."""
         self._reason = ""
         self._called = self._refused = False
+        self._counts = _NOTHING
 
     def feed(self, chunk: bytes) -> list[Event]:
+        return self._told(self._data.feed(chunk))
+
+    def end(self) -> list[Event]:
+        events = [] if self._over else self._told(self._data.end())
+        if not self._over:
+            # Some end with the connection, and not with [DONE]; a stream without a reason was cut.
+            events += self._finish() if self._reason else self._fail("The provider's stream broke off.")
+        return events
+
+    def _told(self, found: Iterator[Json | None]) -> list[Event]:
         events: list[Event] = []
         try:
-            for data in self._data.feed(chunk):
+            for data in found:
                 if not self._over:
                     events += self._finish() if data is None else self._read(data)
         except TooLong:
             events += self._fail("The provider's stream holds an event beyond all measure.")
         return events
 
-    def end(self) -> list[Event]:
-        if self._over:
-            return []
-        # Some end with the connection, and not with [DONE]; a stream without a reason was cut.
-        return list(self._finish() if self._reason else self._fail("The provider's stream broke off."))
-
     def _read(self, chunk: Json) -> Iterator[Event]:
         if chunk.get("error"):
             message, code = said_error(chunk)
             yield from self._fail(message or "The provider failed.", code)
             return
-        if not self._begun:
+        choices = rows(chunk, "choices")[:1]
+        if choices and not self._begun:  # Before it some send a chunk of another kind, which names no model.
             self._begun = True
-            yield Started(words(chunk, "id"), words(chunk, "model"))
-        for choice in rows(chunk, "choices")[:1]:
+            yield Started(words(chunk, "id"), words(chunk, "model"), self._counts)
+        for choice in choices:
             yield from self._delta(member(choice, "delta"))
             self._reason = words(choice, "finish_reason") or self._reason
         if (counts := counts_of(chunk)) != _NOTHING:
-            yield Counted(counts)
+            self._counts = counts
+            if self._begun:
+                yield Counted(counts)
 
     def _delta(self, delta: Json) -> Iterator[Event]:
         thought, said = thought_and_said(delta)

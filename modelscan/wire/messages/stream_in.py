@@ -46,9 +46,18 @@ class StreamReading:
         self._counts = TokenCounts()
 
     def feed(self, chunk: bytes) -> list[Event]:
+        return self._told(self._data.feed(chunk))
+
+    def end(self) -> list[Event]:
+        events = [] if self._over else self._told(self._data.end())
+        if not self._over:
+            events += self._finish() if self._stop else self._fail("The provider's stream broke off.")
+        return events
+
+    def _told(self, found: Iterator[Json | None]) -> list[Event]:
         events: list[Event] = []
         try:
-            for data in self._data.feed(chunk):
+            for data in found:
                 if data is not None and not self._over:
                     events += self._read(data)
         except TooLong:
@@ -56,11 +65,6 @@ class StreamReading:
         except UpstreamFailed as error:
             events += self._fail(error.message)
         return events
-
-    def end(self) -> list[Event]:
-        if self._over:
-            return []
-        return list(self._finish() if self._stop else self._fail("The provider's stream broke off."))
 
     def _read(self, event: Json) -> Iterator[Event]:
         match event.get("type"):

@@ -47,17 +47,21 @@ class StreamReading:
         self._calls: dict[Any, Json] = {}
 
     def feed(self, chunk: bytes) -> list[Event]:
+        return self._events(self._data.feed(chunk))
+
+    def end(self) -> list[Event]:
+        events = [] if self._over else self._events(self._data.end())
+        return [*events, *self._fail("The provider's stream broke off.")]
+
+    def _events(self, found: Iterator[Json | None]) -> list[Event]:
         events: list[Event] = []
         try:
-            for data in self._data.feed(chunk):
+            for data in found:
                 if data is not None and not self._over:
                     events += self._read(data)
         except TooLong:
             events += self._fail("The provider's stream holds an event beyond all measure.")
         return events
-
-    def end(self) -> list[Event]:
-        return [] if self._over else list(self._fail("The provider's stream broke off."))
 
     def _read(self, event: Json) -> Iterator[Event]:
         kind, place = words(event, "type"), _place(event)

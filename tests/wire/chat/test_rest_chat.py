@@ -81,6 +81,13 @@ def test_an_error_ends_a_stream() -> None:
     assert reading.feed(lines(DONE)) == reading.end() == []
 
 
+def test_a_piece_beyond_all_measure_ends_a_stream() -> None:
+    reading = rest_side(OLLAMA_CHAT).stream_in()
+    events = reading.feed(lines(SAID)) + reading.feed(b"x" * (33 << 20))
+    assert events[-1] == Failed("The provider's stream holds a piece beyond all measure.")
+    assert reading.feed(lines(DONE)) == reading.end() == []
+
+
 @pytest.mark.parametrize("begun", [b"", lines(SAID)])
 def test_a_stream_without_its_end_broke_off(begun: bytes) -> None:
     reading = rest_side(OLLAMA_CHAT).stream_in()
