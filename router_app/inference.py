@@ -27,6 +27,7 @@ from router_app.problems import TooLarge
 from router_app.serving import Serving
 from router_app.sse import Relay
 from router_app.translating import Translating
+from router_app.unpacking import unpacked
 from router_app.upstream import Headers, UpstreamAnswer
 from router_app.whole import comes_piece_by_piece, is_event_stream, usage_in, whole_body
 
@@ -122,10 +123,12 @@ class Inference:
         route = exchange.route
         assert route is not None
         attempts = Attempts(self._serving, exchange, route)
-        answer = await attempts.answer(_url(route, url), _static(route, passed), body)
+        answer = unpacked(await attempts.answer(_url(route, url), _static(route, passed), body))
         try:
             if 300 <= answer.status < 400:
                 raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
+            if answer.status >= 600:
+                raise UpstreamFailed(f"{route.spec.provider} answered with status {answer.status}, which is none.")
             await tell(answer, _returned(answer.headers))
         finally:
             await answer.aclose()
@@ -135,7 +138,8 @@ class Inference:
         assert isinstance(self._protocol, WireProtocol)  # It is a provider's, too.
         if comes_piece_by_piece(answer.headers):
             hide_usage = hide_usage and is_event_stream(answer.headers)  # A line of its own is not looked for.
-            await _relay_stream(exchange, answer, headers, Relay(self._protocol.stream_reader(), hide_usage=hide_usage))
+            relay = Relay(self._protocol.stream_reader(), hide_usage=hide_usage, last=self._protocol.last_event)
+            await _relay_stream(exchange, answer, headers, relay)
         else:
             body = await whole_body(exchange, answer)
             exchange.usage = usage_in(self._protocol, body)
@@ -171,6 +175,9 @@ async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, headers: Hea
                 await exchange.more(passed)
         last = relay.end()
     except UpstreamFailed as error:
+        if relay.ended:  # All was said; what is lost is the end of the connection.
+            await exchange.finish(relay.end())
+            return
         # Half an event may have gone out; a blank line ends it, so that the error is one of its own.
         exchange.status, exchange.error_code = 502, error.code
         body = exchange.protocol.error_body(502, str(error), code=error.code)

@@ -3,11 +3,15 @@
 import json
 import re
 
+from modelscan.wire.openai_chat import OPENAI_CHAT
 from modelscan.wire.protocol import StreamReader, Usage
 
 __all__ = ["Relay"]
 
 _LONGEST_EVENT = 1 << 20
+_DONE = OPENAI_CHAT.last_event
+_LAST = 256
+"""Bytes that the end of a stream fits into."""
 _ENDS = (b"\n\n", b"\r\n\r\n")
 _BREAK = re.compile(rb"\r?\n\r?\n")
 
@@ -15,10 +19,13 @@ _BREAK = re.compile(rb"\r?\n\r?\n")
 class Relay:
     """Notes the usage of a stream, and whether it failed; hides the usage chunk that the caller did not ask for."""
 
-    def __init__(self, reader: StreamReader, *, hide_usage: bool) -> None:
+    def __init__(self, reader: StreamReader, *, hide_usage: bool, last: "re.Pattern[bytes]" = _DONE) -> None:
         self._usage = reader
         self._hide = hide_usage
+        self._last_event = last
         self._rest = b""
+        self._last = b""
+        """The last bytes that came."""
         self._whole = True
         """Whether what came so far ended with the end of an event."""
 
@@ -32,8 +39,15 @@ class Relay:
         """Whether the provider told an error."""
         return self._usage.failed
 
+    @property
+    def ended(self) -> bool:
+        """Whether the last event is the one that ends a stream."""
+        data = self._last.rstrip().rpartition(b"\ndata:")[2]
+        return self._last.endswith(_ENDS) and self._last_event.fullmatch(data) is not None
+
     def feed(self, chunk: bytes) -> bytes:
         """What of this chunk goes to the caller now."""
+        self._last = chunk if len(chunk) > _LAST else self._last[-_LAST:] + chunk
         found = chunk.find(b'"usage"')
         whole, self._whole = self._whole, chunk.endswith(_ENDS)
         if whole and self._whole and found < 0 and b'"error"' not in chunk:

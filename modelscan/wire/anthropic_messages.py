@@ -1,6 +1,7 @@
 """Anthropic's Messages: its row, its error shape, and where usage stands in answers and streams."""
 
 import json
+import re
 from typing import Any
 
 from modelscan.types import Auth, Endpoint, Quirks
@@ -98,6 +99,7 @@ ANTHROPIC_MESSAGES = WireProtocol(
     model_ids=listed_ids,
     usage_of=usage_of,
     stream_reader=StreamUsage,
+    last_event=re.compile(rb'\s*\{.*"message_stop".*'),
     provable=frozenset({"structured_output", "tool_call", "vision"}),
     served_at="/v1/messages",
     passed_headers=("anthropic-beta", "anthropic-version"),

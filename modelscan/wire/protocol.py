@@ -1,5 +1,6 @@
 """What a wire protocol is: a row of data that names its endpoints, its SDK, its templates, and how it is read."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -97,6 +98,8 @@ class WireProtocol(Surface):
     usage_of: Callable[[Any], Usage]
     """The tokens that a whole answer tells."""
     stream_reader: Callable[[], StreamReader]
+    last_event: re.Pattern[bytes] = re.compile(rb"\s*\[DONE\]")
+    """The data of the event that ends a stream."""
 
     @property
     def dialect(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from modelscan.errors import UpstreamFailed
 from modelscan.types import ClientSpec
-from modelscan.wire.chat.answer import Answer, Counted, Event, Failed, Started, TokenCounts, events_of
+from modelscan.wire.chat.answer import Answer, Counted, Event, Failed, Finished, Started, TokenCounts, events_of
 from modelscan.wire.chat.foreign import said_error
 from modelscan.wire.chat.request import Target
 from modelscan.wire.chat.spoke import ProviderSide, Spoke, body_of, compact
@@ -65,6 +65,8 @@ class StreamTranslation:
         self._reading = provider.stream_in()
         self._writing = caller.stream_out(body)
         self._counts = TokenCounts()
+        self.finished = False
+        """Whether all was said: what comes after it, be it the end of the connection, is not told."""
         self.failed: Failed | None = None
         """Set where the stream ended with an error, which the caller was told; what comes after it is not read."""
 
@@ -92,12 +94,14 @@ class StreamTranslation:
     def _write(self, events: list[Event]) -> bytes:
         written = b""
         for event in events:
-            if self.failed:
+            if self.failed or self.finished:
                 break
             if isinstance(event, Counted | Started):
                 self._counts = event.counts
             elif isinstance(event, Failed):
                 self.failed = event
+            elif isinstance(event, Finished):
+                self.finished = True
             written += self._writing.write(event)
         return written
 

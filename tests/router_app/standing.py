@@ -19,13 +19,35 @@ from tests.places import settings_in
 from tests.router_app.hop.wires import Wire, request_on, served
 from tests.router_app.routers import Router, a_spec, routed, sdk
 
-__all__ = ["Act", "Standing", "Upstream", "answering", "cut_at", "provider_of", "spec_of", "standing"]
+__all__ = [
+    "Act",
+    "Answering",
+    "Standing",
+    "Upstream",
+    "answering",
+    "cut_at",
+    "provider_of",
+    "raw",
+    "spec_of",
+    "standing",
+]
 
 T = TypeVar("T")
 Act = Callable[[Wire], Awaitable[None]]
 Headers = Sequence[tuple[bytes, bytes]]
 _STORY_SECONDS = 30.0
 _MOST_CUTS = 40
+
+
+@dataclass(frozen=True)
+class Answering:
+    """An answer of HTTP."""
+
+    body: bytes
+    pieces: Sequence[bytes]
+
+    async def __call__(self, wire: Wire) -> None:
+        await wire.send(*self.pieces)
 
 
 @dataclass
@@ -107,16 +129,25 @@ def answering(
     kind: str = "application/json",
     headers: Mapping[str, str] | None = None,
     cuts: Sequence[int] | None = None,
-) -> Act:
+) -> "Answering":
     """An answer with its length or, cut, in chunks."""
     lines = {"content-type": kind, **(headers or {})}
     lines |= {"content-length": str(len(body))} if cuts is None else {"transfer-encoding": "chunked"}
     said = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
     head = f"HTTP/1.1 {status} Told\r\n{said}\r\n".encode()
     pieces = [body] if cuts is None else [*_chunks(body, cuts), b"0\r\n\r\n"]
+    return Answering(body, (head, *pieces))
+
+
+def raw(*pieces: bytes, reset: bool = False) -> Act:
+    """These bytes, and the end of the connection."""
 
     async def act(wire: Wire) -> None:
-        await wire.send(head, *pieces)
+        await wire.send(*pieces)
+        if reset:
+            wire.reset()
+        else:
+            wire.writer.close()
 
     return act
 

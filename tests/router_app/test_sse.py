@@ -57,6 +57,22 @@ def test_an_error_is_noted_however_the_stream_is_split(hide: bool) -> None:
     assert not relayed(CHUNK + b'\n\ndata: {"error": null}\n\ndata: ["error"]\n\n', [9], hide_usage=hide)[1].failed
 
 
+@pytest.mark.parametrize("row", [row for row in WIRE_PROTOCOLS if row.served_at], ids=lambda row: row.dialect)
+def test_a_stream_has_ended_once_its_last_event_came_whole_however_it_is_split(row: WireProtocol) -> None:
+    last = {"openai_chat": DONE, "anthropic_messages": b'event: message_stop\ndata: {"type": "message_stop"   }'}[
+        row.name
+    ]
+    quoted = b'data: {"choices":[{"delta":{"content":"\\"message_stop\\" [DONE]"}}]}\n\n'
+    for mark in (b"\n\n", b"\r\n\r\n"):
+        stream = CHUNK + b"\n\n" + quoted + last + mark
+        for cut in range(len(stream)):
+            relay = Relay(row.stream_reader(), hide_usage=False, last=row.last_event)
+            relay.feed(stream[:cut])
+            assert not relay.ended, stream[:cut]
+            relay.feed(stream[cut:])
+            assert relay.ended
+
+
 def test_an_event_without_its_end_is_passed_at_the_end_unless_it_is_usage() -> None:
     assert relayed(CHUNK, [], hide_usage=True)[0] == CHUNK
     assert relayed(USAGE, [], hide_usage=True)[0] == b""

@@ -257,6 +257,15 @@ def test_a_connection_that_breaks_off_is_told_once() -> None:
     assert stream.usage == (None, None)
 
 
+@pytest.mark.parametrize("protocol", [CHAT, MESSAGES])
+def test_a_connection_that_breaks_off_after_all_was_said_is_not_told(protocol: str) -> None:
+    stream = Translation(RESPONSES, {"input": HI}).stream_of(SPOKES[protocol])
+    stream.feed(sse(CHUNKS, done=True) if protocol == CHAT else sse(BLOCKS))
+    assert stream.finished
+    assert stream.broken("It is gone.", "upstream-failed") == stream.end() == b""
+    assert stream.failed is None
+
+
 def test_an_answer_that_came_as_one_is_streamed_all_the_same() -> None:
     message = {"id": "msg_7", "model": "m", "content": [{"type": "text", "text": "a"}], "stop_reason": "end_turn"}
     stream = Translation(CHAT, {"messages": HI}).stream_of(SPOKES[MESSAGES])
