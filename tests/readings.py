@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["Reading", "chat_read", "chunks_read", "data_of", "events_read", "message_read"]
+__all__ = ["Reading", "chat_read", "chunks_read", "data_of", "events_read", "message_read", "response_read"]
 
 Json = dict[str, Any]
 _STOPS = {"stop": "end", "length": "length", "tool_calls": "tool", "content_filter": "refusal", None: "end"}
@@ -102,6 +102,18 @@ def events_read(events: Iterable[Json]) -> Reading:
     for block in blocks.values():
         block["input"] = json.loads(block["partial"]) if block["partial"] else block.get("input")
     return message_read({"content": list(blocks.values()), "stop_reason": reason, "usage": usage})
+
+
+def response_read(response: Json) -> Reading:
+    """A response of OpenAI's."""
+    said = [part for item in response["output"] if item["type"] == "message" for part in item["content"]]
+    calls = tuple(_called(item) for item in response["output"] if item["type"] == "function_call")
+    missing = {"max_output_tokens": "length", "content_filter": "content_filter"}
+    reason = missing[response["incomplete_details"]["reason"]] if response["status"] == "incomplete" else "stop"
+    stop = _stop(reason, called=bool(calls), refused=any(part["type"] == "refusal" for part in said))
+    usage = response["usage"]
+    text = "".join(part.get("text") or part.get("refusal") or "" for part in said)
+    return Reading(text, calls, stop, usage["input_tokens"], usage["output_tokens"])
 
 
 def _of_chat(message: Json, reason: str | None, usage: Json | None) -> Reading:

@@ -2,15 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import anthropic
 import httpx2
 import openai
 import pytest
+from openai.types.responses import (
+    ResponseCompletedEvent,
+    ResponseIncompleteEvent,
+    ResponseRefusalDeltaEvent,
+    ResponseTextDeltaEvent,
+)
 
-from tests.readings import Reading, chat_read, chunks_read, data_of, events_read, message_read
+from tests.readings import Reading, chat_read, chunks_read, data_of, events_read, message_read, response_read
 from tests.recordings import FIXTURES, RECORDED, Recording, fixture, recording
 from tests.router_app.standing import Standing, answering, cut_at, provider_of, standing
 
@@ -127,37 +134,58 @@ async def claudes_stream(stood: Standing, model: str) -> Reading:
     return final
 
 
+async def responses(stood: Standing, model: str) -> Reading:
+    """What OpenAI's client makes of an answer as a response."""
+    whole = await stood.openai.responses.create(model=model, input="hi")
+    return response_read(whole.model_dump())
+
+
+async def responses_stream(stood: Standing, model: str) -> Reading:
+    """What OpenAI's client makes of a stream of a response: by its deltas, and at its end."""
+    events = [event async for event in await stood.openai.responses.create(model=model, input="hi", stream=True)]
+    last = events[-1]
+    assert isinstance(last, ResponseCompletedEvent | ResponseIncompleteEvent)
+    final = response_read(last.response.model_dump())
+    said = [event for event in events if isinstance(event, ResponseTextDeltaEvent | ResponseRefusalDeltaEvent)]
+    assert "".join(event.delta for event in said) == final.text
+    return final
+
+
 OTHERS = {
-    ("openai_chat", False): claudes,
-    ("openai_chat", True): claudes_stream,
-    ("anthropic_messages", False): openais,
-    ("anthropic_messages", True): openais_stream,
+    ("openai_chat", False): (claudes, responses),
+    ("openai_chat", True): (claudes_stream, responses_stream),
+    ("anthropic_messages", False): (openais, responses),
+    ("anthropic_messages", True): (openais_stream, responses_stream),
 }
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_sdk_of_the_other_protocol_makes_of_it_what_it_says(stood: Standing, name: str) -> None:
+def test_the_sdks_of_the_other_protocols_make_of_it_what_it_says(stood: Standing, name: str) -> None:
     check_translated(stood, recording(name))
 
 
 def check_translated(stood: Standing, one: Recording) -> None:
     act(stood, one, 7)
-    model = f"{provider_of(one.protocol)}/echo"
+    for ask in OTHERS[one.protocol, one.stream]:
+        check_asked(stood, one, partial(ask, stood, f"{provider_of(one.protocol)}/echo"))
+
+
+def check_asked(stood: Standing, one: Recording, ask: Callable[[], Awaitable[Reading]]) -> None:
     if one.status == 200:
         said = read(one)
-        assert stood.tell(lambda: OTHERS[one.protocol, one.stream](stood, model)) == said.with_zeros()
+        assert stood.tell(ask) == said.with_zeros()
         row = stood.last_row()
         assert (row["prompt_tokens"], row["completion_tokens"]) == said.usage
         return
     with pytest.raises((openai.APIStatusError, anthropic.APIStatusError)) as told:
-        stood.tell(lambda: OTHERS[one.protocol, one.stream](stood, model))
+        stood.tell(ask)
     assert isinstance(told.value, openai.APIStatusError | anthropic.APIStatusError)
     assert told.value.status_code == one.status
     assert json.loads(one.body)["error"]["message"] in told.value.message
 
 
 @pytest.mark.parametrize("name", [name for name in FIXTURES if not re.search(OTHER, name)])
-def test_answers_and_streams_of_more_providers_reach_both_sdks(stood: Standing, name: str) -> None:
+def test_answers_and_streams_of_more_providers_reach_the_sdks(stood: Standing, name: str) -> None:
     found = fixture(name)
     assert found
     for one in found:
