@@ -13,7 +13,9 @@ import anthropic
 import openai
 import uvloop
 
-from modelscan.types import ClientSpec
+from modelscan.clients.registry import Registry, Served
+from modelscan.sources.http import host_port
+from modelscan.types import ClientSpec, Level, SdkVersion, utc_now
 from modelscan.wire import protocol_named
 from tests.places import settings_in
 from tests.router_app.hop.wires import Wire, request_on, served
@@ -83,6 +85,22 @@ class Standing:
 
         return self._runner.run(timed())
 
+    def serve_only(self, spec: ClientSpec) -> None:
+        """Swap what is served for one provider, without the way through the catalogue."""
+        service = self.router.service
+        service.allowed_private.add(host_port(spec.base_url))
+        version = SdkVersion(
+            provider=spec.provider,
+            version=1,
+            digest=spec.digest,
+            path="unpublished.py",
+            sha256="",
+            level=Level.LIVE,
+            active=True,
+            published_at=utc_now(),
+        )
+        service.serving.swap(Registry.of(1, [Served(version, spec)]))
+
     def last_row(self) -> dict[str, Any]:
         """The usage row that was written last."""
         file = max(self.router.settings.journal_dir.glob("*.jsonl"))
@@ -119,7 +137,7 @@ def spec_of(dialect: str, origin: str, **more: Any) -> ClientSpec:
     """A provider at `origin` that speaks a dialect as its row says."""
     row = protocol_named(dialect)
     dressed = {"protocol": row.name, "endpoints": row.endpoints, "headers": row.headers, "rest": row.rest, **more}
-    return a_spec(f"{origin}{row.reference_path}", provider_of(dialect), **dressed)
+    return a_spec(f"{origin}{row.reference_path}", **{"provider": provider_of(dialect), **dressed})
 
 
 def answering(

@@ -1,8 +1,9 @@
 """Each official client against providers that speak another protocol than it, through a real router."""
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import anthropic
@@ -10,12 +11,12 @@ import httpx2
 import openai
 import pytest
 
-from modelscan.reference import create_reference
-from modelscan.settings import Settings
-from modelscan.types import ClientSpec, Model
+from modelscan.reference import create_reference, serve
+from modelscan.types import Model
 from modelscan.wire import protocol_named
 from tests.router_app.peers import Scripted
-from tests.router_app.routers import Router, a_spec, routed, sdk
+from tests.router_app.routers import Router
+from tests.router_app.standing import Standing, spec_of, standing
 from tests.wire.chat.test_answers import COMPLETION, MESSAGE
 from tests.wire.chat.test_streams import BLOCKS, CHUNKS, sse
 
@@ -28,34 +29,24 @@ ALL = ("openai_chat", "anthropic_messages", *RESTS)
 SSE = b"text/event-stream"
 
 
-def spec(protocol: str, origin: str, **more: Any) -> ClientSpec:
-    """A provider `peer` with the model `echo`."""
-    row = protocol_named(protocol)
-    dressed = {"protocol": row.name, "endpoints": row.endpoints, "headers": row.headers, "rest": row.rest, **more}
-    return a_spec(f"{origin}{row.reference_path}", "peer", **dressed)
+@pytest.fixture(scope="module")
+def stood(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    with standing(tmp_path_factory.mktemp("router"), ()) as found:
+        yield found
 
 
-def serving(settings: Settings, protocol: str, app: Any = None, **more: Any) -> Any:
-    """A router with one provider, who speaks `protocol`."""
-    peer = app or create_reference(protocol=protocol)
-    return routed(settings, peers={"peer": peer}, specs=lambda origins: [spec(protocol, origins["peer"], **more)])
-
-
-def claude(router: Router) -> anthropic.AsyncAnthropic:
-    return anthropic.AsyncAnthropic(base_url=router.url, api_key="any", max_retries=0)
-
-
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    async def told() -> None:
-        await story()
-
-    asyncio.run(told())
+@asynccontextmanager
+async def serving(stood: Standing, protocol: str, app: Any = None, **more: Any) -> AsyncIterator[Router]:
+    """The router with one provider, `peer`, who speaks `protocol` and has the model `echo`."""
+    async with serve(app or create_reference(protocol=protocol)) as origin:
+        stood.serve_only(spec_of(protocol, origin, provider="peer").model_copy(update=more))
+        yield replace(stood.router, skipped=len(stood.router.usage()))
 
 
 @pytest.mark.parametrize("protocol", [one for one in ALL if one != "openai_chat"])
-def test_openais_client_chats_and_streams_with_each_provider(settings: Settings, protocol: str) -> None:
+def test_openais_client_chats_and_streams_with_each_provider(stood: Standing, protocol: str) -> None:
     async def story() -> None:
-        async with serving(settings, protocol) as router, sdk(router) as client:
+        async with serving(stood, protocol) as router, nullcontext(stood.openai) as client:
             whole = await client.chat.completions.create(model="peer/echo", messages=HELLO)
             assert (whole.choices[0].message.content, whole.choices[0].finish_reason) == ("one two three", "stop")
             assert whole.usage is not None
@@ -69,13 +60,13 @@ def test_openais_client_chats_and_streams_with_each_provider(settings: Settings,
             rows = [(row["stream"], row["prompt_tokens"], row["completion_tokens"]) for row in router.usage()]
         assert rows == [(False, 3, 3), (True, 3, 3)]
 
-    run(story)
+    stood.tell(story)
 
 
 @pytest.mark.parametrize("protocol", [one for one in ALL if one != "anthropic_messages"])
-def test_anthropics_client_chats_and_streams_with_each_provider(settings: Settings, protocol: str) -> None:
+def test_anthropics_client_chats_and_streams_with_each_provider(stood: Standing, protocol: str) -> None:
     async def story() -> None:
-        async with serving(settings, protocol) as router, claude(router) as client:
+        async with serving(stood, protocol) as router, nullcontext(stood.claude) as client:
             whole = await client.messages.create(model="peer/echo", messages=HELLO, max_tokens=9)
             assert [block.text for block in whole.content if block.type == "text"] == ["one two three"]
             assert (whole.stop_reason, whole.usage.input_tokens, whole.usage.output_tokens) == ("end_turn", 3, 3)
@@ -85,13 +76,13 @@ def test_anthropics_client_chats_and_streams_with_each_provider(settings: Settin
             assert (final.stop_reason, final.usage.input_tokens, final.usage.output_tokens) == ("max_tokens", 3, 2)
             assert [row["completion_tokens"] for row in router.usage()] == [3, 2]
 
-    run(story)
+    stood.tell(story)
 
 
 @pytest.mark.parametrize("protocol", ["openai_chat", "anthropic_messages", "ollama_chat"])
-def test_responses_are_served_from_each_provider(settings: Settings, protocol: str) -> None:
+def test_responses_are_served_from_each_provider(stood: Standing, protocol: str) -> None:
     async def story() -> None:
-        async with serving(settings, protocol) as router, sdk(router) as client:
+        async with serving(stood, protocol), nullcontext(stood.openai) as client:
             whole = await client.responses.create(model="peer/echo", input="one two three", instructions="Echo.")
             assert (whole.output_text, whole.status, whole.instructions) == ("one two three", "completed", "Echo.")
             async with client.responses.stream(model="echo", input=HELLO, max_output_tokens=2) as stream:
@@ -105,7 +96,7 @@ def test_responses_are_served_from_each_provider(settings: Settings, protocol: s
             assert last.response.usage is not None
             assert last.response.usage.output_tokens == 3
 
-    run(story)
+    stood.tell(story)
 
 
 def answers(payload: Any) -> Scripted:
@@ -118,10 +109,10 @@ def streams(events: list[Any], *, done: bool = False) -> Scripted:
     return Scripted([body[at : at + 50] for at in range(0, len(body), 50)], content_type=SSE)
 
 
-def test_openais_client_uses_tools_of_a_model_that_speaks_messages(settings: Settings) -> None:
+def test_openais_client_uses_tools_of_a_model_that_speaks_messages(stood: Standing) -> None:
     async def story() -> None:
         peer = answers(MESSAGE)
-        async with serving(settings, "anthropic_messages", peer) as router, sdk(router) as client:
+        async with serving(stood, "anthropic_messages", peer), nullcontext(stood.openai) as client:
             asked: Any = {"model": "echo", "messages": HELLO, "tools": [FUNCTION]}
             answer = await client.chat.completions.create(**asked)
             message = answer.choices[0].message
@@ -142,12 +133,12 @@ def test_openais_client_uses_tools_of_a_model_that_speaks_messages(settings: Set
             "content": 0,
         }
 
-    run(story)
+    stood.tell(story)
 
 
-def test_openais_client_streams_the_calls_of_a_model_that_speaks_messages(settings: Settings) -> None:
+def test_openais_client_streams_the_calls_of_a_model_that_speaks_messages(stood: Standing) -> None:
     async def story() -> None:
-        async with serving(settings, "anthropic_messages", streams(BLOCKS)) as router, sdk(router) as client:
+        async with serving(stood, "anthropic_messages", streams(BLOCKS)), nullcontext(stood.openai) as client:
             async with client.chat.completions.stream(model="echo", messages=HELLO, tools=[FUNCTION]) as stream:
                 choice = (await stream.get_final_completion()).choices[0]
             assert choice.finish_reason == "tool_calls"
@@ -157,14 +148,14 @@ def test_openais_client_streams_the_calls_of_a_model_that_speaks_messages(settin
             assert choice.message.model_extra is not None
             assert choice.message.model_extra["reasoning_content"] == "hm"
 
-    run(story)
+    stood.tell(story)
 
 
-def test_anthropics_client_uses_and_streams_tools_of_a_model_that_speaks_chat_completions(settings: Settings) -> None:
+def test_anthropics_client_uses_and_streams_tools_of_a_model_that_speaks_chat_completions(stood: Standing) -> None:
     async def story() -> None:
         whole, streamed = answers(COMPLETION), streams(CHUNKS, done=True)
         asked: Any = {"model": "echo", "max_tokens": 99, "tools": [TOOL]}
-        async with serving(settings, "openai_chat", whole) as router, claude(router) as client:
+        async with serving(stood, "openai_chat", whole), nullcontext(stood.claude) as client:
             answer = await client.messages.create(**asked, messages=HELLO)
             calls = [block for block in answer.content if block.type == "tool_use"]
             results = [{"type": "tool_result", "tool_use_id": call.id, "content": "sun"} for call in calls]
@@ -178,22 +169,22 @@ def test_anthropics_client_uses_and_streams_tools_of_a_model_that_speaks_chat_co
         sent = json.loads(whole.requests[1][1])["messages"]
         assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool"]
         assert [message["tool_call_id"] for message in sent[2:]] == ["call_1", "call_2"]
-        async with serving(settings, "openai_chat", streamed) as router, claude(router) as client:
+        async with serving(stood, "openai_chat", streamed), nullcontext(stood.claude) as client:
             async with client.messages.stream(**asked, messages=HELLO) as stream:
                 final = await stream.get_final_message()
             assert [block.type for block in final.content] == ["thinking", "text", "tool_use", "tool_use"]
             assert [block.input for block in final.content if block.type == "tool_use"] == [{"city": "Rome"}, {}]
             assert final.usage.output_tokens == 4
 
-    run(story)
+    stood.tell(story)
 
 
 @pytest.mark.parametrize("protocol", ["openai_chat", "anthropic_messages"])
-def test_responses_use_and_stream_tools_of_both(settings: Settings, protocol: str) -> None:
+def test_responses_use_and_stream_tools_of_both(stood: Standing, protocol: str) -> None:
     async def story() -> None:
         payload, events = (COMPLETION, CHUNKS) if protocol == "openai_chat" else (MESSAGE, BLOCKS)
         peer = answers(payload)
-        async with serving(settings, protocol, peer) as router, sdk(router) as client:
+        async with serving(stood, protocol, peer), nullcontext(stood.openai) as client:
             answer = await client.responses.create(model="echo", input=HELLO, tools=[FLAT])
             calls = [item for item in answer.output if item.type == "function_call"]
             results = [{"type": "function_call_output", "call_id": call.call_id, "output": "sun"} for call in calls]
@@ -201,7 +192,7 @@ def test_responses_use_and_stream_tools_of_both(settings: Settings, protocol: st
             await client.responses.create(model="echo", input=turns, tools=[FLAT])
         assert len(json.loads(peer.requests[1][1])["messages"]) == 2 + (len(calls) if protocol == "openai_chat" else 1)
         peer = streams(events, done=protocol == "openai_chat")
-        async with serving(settings, protocol, peer) as router, sdk(router) as client:
+        async with serving(stood, protocol, peer), nullcontext(stood.openai) as client:
             async with client.responses.stream(model="echo", input=HELLO, tools=[FLAT]) as stream:
                 final = await stream.get_final_response()
             assert [item.arguments for item in final.output if item.type == "function_call"] == [
@@ -209,7 +200,7 @@ def test_responses_use_and_stream_tools_of_both(settings: Settings, protocol: st
                 "{}",
             ]
 
-    run(story)
+    stood.tell(story)
 
 
 @pytest.mark.parametrize(
@@ -222,12 +213,12 @@ def test_responses_use_and_stream_tools_of_both(settings: Settings, protocol: st
     ],
 )
 def test_the_providers_errors_reach_each_client_in_its_own_shape(
-    settings: Settings, protocol: str, fault: str, error: str
+    stood: Standing, protocol: str, fault: str, error: str
 ) -> None:
     async def story() -> None:
         headers = {**protocol_named(protocol).headers, "x-reference-fault": fault}
-        async with serving(settings, protocol, headers=headers) as router:
-            async with sdk(router) as client:
+        async with serving(stood, protocol, headers=headers):
+            async with nullcontext(stood.openai) as client:
                 for ask in (
                     client.chat.completions.create(model="echo", messages=HELLO),
                     client.responses.create(model="echo", input="hi", stream=True),
@@ -235,21 +226,21 @@ def test_the_providers_errors_reach_each_client_in_its_own_shape(
                     with pytest.raises(getattr(openai, error)) as told:
                         await ask
                     assert told.value.body["message"]
-            async with claude(router) as other:
+            async with nullcontext(stood.claude) as other:
                 with pytest.raises(getattr(anthropic, error)) as refused:
                     await other.messages.create(model="echo", messages=HELLO, max_tokens=9)
                 assert refused.value.body["error"]["message"]
                 assert (refused.value.response.headers.get("retry-after") == "1") == (fault == "429")
 
-    run(story)
+    stood.tell(story)
 
 
 @pytest.mark.parametrize("protocol", ["openai_chat", "anthropic_messages", "ollama_chat"])
-def test_a_stream_that_breaks_off_ends_with_an_error_that_each_client_raises(settings: Settings, protocol: str) -> None:
+def test_a_stream_that_breaks_off_ends_with_an_error_that_each_client_raises(stood: Standing, protocol: str) -> None:
     async def story() -> None:
         headers = {**protocol_named(protocol).headers, "x-reference-fault": "cut"}
-        async with serving(settings, protocol, headers=headers) as router:
-            async with sdk(router) as client:
+        async with serving(stood, protocol, headers=headers) as router:
+            async with nullcontext(stood.openai) as client:
                 asked = await client.responses.create(model="echo", input=HELLO, stream=True)
                 kinds: list[str] = []
                 with pytest.raises(openai.APIError, match="broke off"):
@@ -258,14 +249,14 @@ def test_a_stream_that_breaks_off_ends_with_an_error_that_each_client_raises(set
                 chat = await client.chat.completions.create(model="echo", messages=HELLO, stream=True)
                 with pytest.raises(openai.APIError, match="broke off"):
                     [chunk async for chunk in chat]
-            async with claude(router) as other:
+            async with nullcontext(stood.claude) as other:
                 stream = await other.messages.create(model="echo", messages=HELLO, max_tokens=9, stream=True)
                 with pytest.raises(anthropic.APIError, match="broke off"):
                     [event async for event in stream]
             rows = router.usage()
         assert {(row["status"], row["error_code"]) for row in rows} == {(502, "upstream-failed")}
 
-    run(story)
+    stood.tell(story)
 
 
 async def _noted(events: Any, kinds: list[str]) -> None:
@@ -290,55 +281,55 @@ async def post(router: Router, path: str = "/v1/messages", **more: Any) -> httpx
     ],
 )
 def test_a_stream_that_fails_before_it_begins_is_an_error_without_a_stream(
-    settings: Settings, peer: Scripted, said: str
+    stood: Standing, peer: Scripted, said: str
 ) -> None:
     async def story() -> None:
-        async with serving(settings, "openai_chat", peer) as router:
+        async with serving(stood, "openai_chat", peer) as router:
             answer = await post(router, stream=True)
             assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream-failed")
             assert said in answer.json()["error"]["message"]
             assert [row["status"] for row in router.usage()] == [502]
 
-    run(story)
+    stood.tell(story)
 
 
-def test_an_error_within_a_stream_ends_it_and_nothing_more_is_read(settings: Settings) -> None:
+def test_an_error_within_a_stream_ends_it_and_nothing_more_is_read(stood: Standing) -> None:
     async def story() -> None:
         peer = streams([*CHUNKS[:4], {"error": {"message": "Busy."}}, *CHUNKS[4:]], done=True)
-        async with serving(settings, "openai_chat", peer) as router:
+        async with serving(stood, "openai_chat", peer) as router:
             answer = await post(router, stream=True)
             assert answer.status_code == 200
             assert answer.text.endswith("\n\n")
             assert json.loads(answer.text.splitlines()[-2][6:])["error"]["message"] == "Busy."
             assert [row["error_code"] for row in router.usage()] == ["upstream-failed"]
 
-    run(story)
+    stood.tell(story)
 
 
-def test_an_answer_that_comes_as_one_is_streamed_to_who_asked_for_a_stream(settings: Settings) -> None:
+def test_an_answer_that_comes_as_one_is_streamed_to_who_asked_for_a_stream(stood: Standing) -> None:
     async def story() -> None:
-        async with serving(settings, "openai_chat", answers(COMPLETION)) as router:
+        async with serving(stood, "openai_chat", answers(COMPLETION)) as router:
             answer = await post(router, stream=True)
             assert answer.headers["content-type"].startswith("text/event-stream")
             assert answer.text.count("event: message_stop") == 1
             assert [row["prompt_tokens"] for row in router.usage()] == [30]
 
-    run(story)
+    stood.tell(story)
 
 
-def test_an_error_in_no_known_shape_still_says_who_answered_what(settings: Settings) -> None:
+def test_an_error_in_no_known_shape_still_says_who_answered_what(stood: Standing) -> None:
     async def story() -> None:
-        async with serving(settings, "openai_chat", Scripted([b"<html>"], status=503)) as router:
+        async with serving(stood, "openai_chat", Scripted([b"<html>"], status=503)) as router:
             answer = await post(router)
             assert (answer.status_code, answer.headers["content-type"]) == (503, "application/json")
             assert answer.json()["error"]["message"] == "peer answered with status 503 and no message."
 
-    run(story)
+    stood.tell(story)
 
 
-def test_what_is_dropped_is_said_and_what_cannot_be_carried_is_refused_by_its_name(settings: Settings) -> None:
+def test_what_is_dropped_is_said_and_what_cannot_be_carried_is_refused_by_its_name(stood: Standing) -> None:
     async def story() -> None:
-        async with serving(settings, "openai_chat") as router:
+        async with serving(stood, "openai_chat") as router:
             answer = await post(router, top_k=3)
             assert answer.headers["x-modelscan-dropped"] == "top_k"
             assert "x-modelscan-dropped" not in (await post(router)).headers
@@ -352,44 +343,41 @@ def test_what_is_dropped_is_said_and_what_cannot_be_carried_is_refused_by_its_na
             refused = await router.http.post("/v1/responses", json={"model": "echo", "input": "", "background": True})
             assert refused.json()["error"]["param"] == "background"
 
-    run(story)
+    stood.tell(story)
 
 
-def test_the_providers_limit_is_the_models_own_where_the_caller_gives_none(settings: Settings) -> None:
+def test_the_providers_limit_is_the_models_own_where_the_caller_gives_none(stood: Standing) -> None:
     async def story() -> None:
         peer = answers(MESSAGE)
 
-        def limited(origins: Mapping[str, str]) -> list[ClientSpec]:
-            known = (Model(id="echo", output_tokens=777),)
-            return [spec("anthropic_messages", origins["peer"]).model_copy(update={"models": known})]
-
-        async with routed(settings, peers={"peer": peer}, specs=limited) as router, sdk(router) as client:
+        known = (Model(id="echo", output_tokens=777),)
+        async with serving(stood, "anthropic_messages", peer, models=known), nullcontext(stood.openai) as client:
             await client.chat.completions.create(model="echo", messages=HELLO)
         sent, headers = json.loads(peer.requests[0][1]), peer.requests[0][0]
         assert (sent["max_tokens"], sent["model"], peer.targets) == (777, "echo", ["/v1/messages?"])
         assert headers[b"anthropic-version"] == b"2023-06-01"
 
-    run(story)
+    stood.tell(story)
 
 
-def test_tokens_are_counted_where_the_provider_counts_them(settings: Settings) -> None:
+def test_tokens_are_counted_where_the_provider_counts_them(stood: Standing) -> None:
     async def story() -> None:
-        async with serving(settings, "anthropic_messages") as router, claude(router) as client:
+        async with serving(stood, "anthropic_messages"), nullcontext(stood.claude) as client:
             counted = await client.messages.count_tokens(model="echo", messages=HELLO)
             assert counted.input_tokens == 3
         chat_only = protocol_named("anthropic_messages").endpoints[:1]
         for protocol, more in (("openai_chat", {}), ("anthropic_messages", {"endpoints": chat_only})):
-            async with serving(settings, protocol, **more) as router, claude(router) as client:
+            async with serving(stood, protocol, **more), nullcontext(stood.claude) as client:
                 with pytest.raises(anthropic.BadRequestError, match="no endpoint for count_tokens"):
                     await client.messages.count_tokens(model="echo", messages=HELLO)
 
-    run(story)
+    stood.tell(story)
 
 
-def test_custom_rest_takes_text_alone_and_says_so(settings: Settings) -> None:
+def test_custom_rest_takes_text_alone_and_says_so(stood: Standing) -> None:
     async def story() -> None:
-        async with serving(settings, "ollama_chat") as router:
+        async with serving(stood, "ollama_chat") as router:
             refused = await post(router, tools=[TOOL])
             assert (refused.status_code, refused.json()["error"]["param"]) == (400, "tools")
 
-    run(story)
+    stood.tell(story)
