@@ -1,6 +1,7 @@
-"""Python's parser, for one thread at a time."""
+"""Python's parser, undisturbed."""
 
 import ast
+import gc
 import threading
 
 __all__ = ["parsed"]
@@ -11,8 +12,15 @@ _one_at_a_time = threading.Lock()
 def parsed(source: str | bytes) -> ast.Module:
     """The syntax tree of `source`. Raises as ast.parse does.
 
-    CPython 3.11 keeps one count of the depth for all threads together, and ends with a SystemError where a thread is
-    interrupted by another one that parses.
+    The garbage collector waits meanwhile. CPython 3.11 has one count of the depth for all parsing, and ends with a
+    SystemError where something else is parsed in between; formatting a traceback does that, and a finalizer that the
+    collector calls may format one.
     """
     with _one_at_a_time:
-        return ast.parse(source)
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            return ast.parse(source)
+        finally:
+            if collecting:
+                gc.enable()
