@@ -11,7 +11,8 @@ ModelScanError
 │   ├── AmbiguousModel           several providers serve it (`choices` lists them)
 │   ├── DecisionNotFound
 │   ├── DiscoveryNotFound
-│   └── ProviderNotFound
+│   ├── ProviderNotFound
+│   └── RuleNotFound             no routing rule for that name was set
 ├── Unauthorized                 the admin token is missing or wrong
 ├── CatalogError
 │   ├── CatalogBusy              another process kept the file locked past the wait
@@ -28,8 +29,12 @@ ModelScanError
 ├── NotWaiting                   the discovery does not wait for approval
 ├── KeyLimitReached              a provider holds 100 keys at most
 ├── NoUsableKey                  the provider needs a key and none can be used
+├── RateLimited                  all that could be asked wants to be left alone for a while
 ├── UpstreamFailed               the provider could not be reached or broke off
+│   ├── UpstreamTimedOut         a time limit ran out
+│   └── NoCandidateLeft          nobody who could be asked answered (`candidates` says who, and why not)
 └── ServiceUnavailable           the service is not running, starting, restarting or draining
+    └── CircuitOpen              the provider failed again and again, and is left alone for a while
 """
 
 from typing import Any, ClassVar
@@ -39,6 +44,7 @@ __all__ = [
     "CandidateRefused",
     "CatalogBusy",
     "CatalogError",
+    "CircuitOpen",
     "DecisionNotFound",
     "DiscoveryFailed",
     "DiscoveryInterrupted",
@@ -51,11 +57,14 @@ __all__ = [
     "KeyLimitReached",
     "MigrationError",
     "ModelScanError",
+    "NoCandidateLeft",
     "NoUsableKey",
     "NotEnoughEvidence",
     "NotFound",
     "NotWaiting",
     "ProviderNotFound",
+    "RateLimited",
+    "RuleNotFound",
     "ServiceUnavailable",
     "SourceUnavailable",
     "Unauthorized",
@@ -63,6 +72,7 @@ __all__ = [
     "UnknownModel",
     "UnsupportedProtocol",
     "UpstreamFailed",
+    "UpstreamTimedOut",
     "ValidationFailed",
     "WrongEndpoint",
     "error_from_code",
@@ -126,6 +136,10 @@ class DiscoveryNotFound(NotFound):
 
 class ProviderNotFound(NotFound):
     code = "provider-not-found"
+
+
+class RuleNotFound(NotFound):
+    code = "rule-not-found"
 
 
 class Unauthorized(ModelScanError):
@@ -192,12 +206,28 @@ class NoUsableKey(ModelScanError):
     code = "no-usable-key"
 
 
+class RateLimited(ModelScanError):
+    code = "rate-limited"
+
+
 class UpstreamFailed(ModelScanError):
     code = "upstream-failed"
 
 
+class UpstreamTimedOut(UpstreamFailed):
+    code = "upstream-timeout"
+
+
+class NoCandidateLeft(UpstreamFailed):
+    code = "no-candidate-left"
+
+
 class ServiceUnavailable(ModelScanError):
     code = "service-unavailable"
+
+
+class CircuitOpen(ServiceUnavailable):
+    code = "circuit-open"
 
 
 def _subclasses(cls: type[ModelScanError]) -> list[type[ModelScanError]]:

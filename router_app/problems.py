@@ -1,5 +1,6 @@
 """Errors as callers see them: problem documents for /api, the protocol's shape for /v1, one table for the status."""
 
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -49,7 +50,9 @@ STATUSES: Mapping[type[ModelScanError], HTTPStatus] = {
     errors.NotWaiting: HTTPStatus.CONFLICT,
     errors.KeyLimitReached: HTTPStatus.CONFLICT,
     errors.NoUsableKey: HTTPStatus.SERVICE_UNAVAILABLE,
+    errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,
     errors.UpstreamFailed: HTTPStatus.BAD_GATEWAY,
+    errors.UpstreamTimedOut: HTTPStatus.GATEWAY_TIMEOUT,
     ServiceUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """The status of an error is that of the nearest class above it that has a row."""
@@ -108,6 +111,8 @@ def _headers(error: ModelScanError) -> dict[str, str]:
     """A caller may try again where the fault is this service's, for now; not where a key must be added first."""
     if isinstance(error, errors.Unauthorized):
         return {"www-authenticate": "Bearer"}
+    if (wait := error.fields.get("retry_after")) is not None:
+        return {"retry-after": str(max(math.ceil(wait), 1))}
     return {"retry-after": "1"} if isinstance(error, ServiceUnavailable | errors.CatalogBusy) else {}
 
 

@@ -1,5 +1,6 @@
 """The way to the provider: a small interface, and a library client behind it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
@@ -8,13 +9,15 @@ import httpcore2
 import httpx2
 
 from modelscan import __version__
-from modelscan.errors import UpstreamFailed
+from modelscan.errors import UpstreamFailed, UpstreamTimedOut
 from modelscan.sources.http import GuardedBackend, tls
 
-__all__ = ["LibraryUpstream", "Upstream", "UpstreamAnswer"]
+__all__ = ["WITHIN_SECONDS", "LibraryUpstream", "Upstream", "UpstreamAnswer"]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
+WITHIN_SECONDS = 1800.0
+"""What an exchange may take in all, unless it is said."""
 _CONNECT_SECONDS = 10.0
 _IDLE_SECONDS = 600.0
 """Models that reason think for minutes before the first byte."""
@@ -29,6 +32,10 @@ class UpstreamAnswer(Protocol):
     @property
     def headers(self) -> Headers: ...
 
+    async def begun(self) -> None:
+        """Return once the body has begun, or is over; raises UpstreamFailed. What has begun is still to be read."""
+        ...
+
     def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they arrive; raises UpstreamFailed when it breaks off."""
         ...
@@ -41,8 +48,13 @@ class UpstreamAnswer(Protocol):
 class Upstream(Protocol):
     """Sends requests to providers."""
 
-    async def send(self, method: str, url: str, headers: Headers, body: bytes) -> UpstreamAnswer:
-        """Send and wait for the head of the answer; raises UpstreamFailed, HostRefused."""
+    async def send(
+        self, method: str, url: str, headers: Headers, body: bytes, within: float = WITHIN_SECONDS
+    ) -> UpstreamAnswer:
+        """Send and wait for the head of the answer; raises UpstreamFailed, UpstreamTimedOut, HostRefused.
+
+        The whole exchange, body and all, may take `within` seconds.
+        """
         ...
 
     async def aclose(self) -> None: ...
@@ -70,11 +82,15 @@ class LibraryUpstream:
             trust_env=False,
         )
 
-    async def send(self, method: str, url: str, headers: Headers, body: bytes) -> UpstreamAnswer:
+    async def send(
+        self, method: str, url: str, headers: Headers, body: bytes, within: float = WITHIN_SECONDS
+    ) -> UpstreamAnswer:
+        until = asyncio.get_running_loop().time() + within
         try:
             request = self._client.build_request(method, url, headers=list(headers), content=body)
-            return _LibraryAnswer(await self._client.send(request, stream=True))
-        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            async with asyncio.timeout_at(until):
+                return _LibraryAnswer(await self._client.send(request, stream=True), until)
+        except (httpx2.TransportError, httpx2.InvalidURL, TimeoutError) as error:
             raise _failed(url, error) from error
 
     async def aclose(self) -> None:
@@ -82,16 +98,29 @@ class LibraryUpstream:
 
 
 class _LibraryAnswer:
-    def __init__(self, response: httpx2.Response) -> None:
+    def __init__(self, response: httpx2.Response, until: float) -> None:
         self._response = response
+        self._until = until
+        self._chunks = response.aiter_raw()
+        self._first: bytes | None = None
         self.status = response.status_code
         self.headers = response.headers.raw
 
+    async def begun(self) -> None:
+        self._first = await self._next()
+
     async def chunks(self) -> AsyncIterator[bytes]:
+        chunk, self._first = self._first or await self._next(), None
+        while chunk:
+            yield chunk
+            chunk = await self._next()
+
+    async def _next(self) -> bytes:
+        """Empty at the end."""
         try:
-            async for chunk in self._response.aiter_raw():
-                yield chunk
-        except httpx2.TransportError as error:
+            async with asyncio.timeout_at(self._until):
+                return await anext(self._chunks, b"")
+        except (httpx2.TransportError, TimeoutError) as error:
             raise _failed(str(self._response.url), error) from error
 
     async def aclose(self) -> None:
@@ -99,11 +128,12 @@ class _LibraryAnswer:
 
 
 def _failed(url: str, error: Exception) -> UpstreamFailed:
-    host = (isinstance(error, httpx2.TransportError) and httpx2.URL(url).netloc.decode()) or url
+    late = isinstance(error, httpx2.TimeoutException | TimeoutError)
+    host = (not isinstance(error, httpx2.InvalidURL) and httpx2.URL(url).netloc.decode()) or url
     # A local fault is named only: its text quotes the header that held the key.
     local = isinstance(error, httpx2.LocalProtocolError)
     words = type(error).__name__ if local else str(error).rstrip(".") or type(error).__name__
-    return UpstreamFailed(
+    return (UpstreamTimedOut if late else UpstreamFailed)(
         f"{host} could not be reached or broke off: {words}.",
         hint="Try again; GET /health and `modelscan providers` show what is known of it.",
         host=host,

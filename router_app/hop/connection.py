@@ -15,8 +15,10 @@ _SLICE = 256 * 1024
 class Limits(NamedTuple):
     """How long may pass and how much may come."""
 
-    idle_seconds: float = 600.0
-    """Without a byte: models that reason think for minutes before the first."""
+    first_byte_seconds: float = 600.0
+    """From the end of the request to the first byte of the answer's body: models that reason think for minutes."""
+    idle_seconds: float = 300.0
+    """Without a byte after that."""
     head_bytes: int = 64 * 1024
     """Of status line and headers; trailers count too."""
     waiting_bytes: int = 256 * 1024
@@ -24,11 +26,12 @@ class Limits(NamedTuple):
 
 
 class Broken(Exception):
-    """The connection failed. `unanswered`: before any byte of the answer came."""
+    """The connection failed. `unanswered`: before any byte of the answer came; `late`: a time limit ran out."""
 
-    def __init__(self, words: str, *, unanswered: bool = False) -> None:
+    def __init__(self, words: str, *, unanswered: bool = False, late: bool = False) -> None:
         super().__init__(words)
         self.unanswered = unanswered
+        self.late = late
 
 
 class Connection(asyncio.Protocol):
@@ -36,6 +39,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._longest_wait = min(limits.first_byte_seconds, limits.idle_seconds)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -54,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._head_done = False
         self._answering = False
+        self._body_began = False
         self._until_eof = False
         self._keep = False
         self._complete = False
@@ -74,20 +79,32 @@ class Connection(asyncio.Protocol):
         """Whether it can carry a request, as far as is known."""
         return not self._lost
 
-    async def ask(self, head: bytes, body: bytes) -> None:
-        """Send a request and wait for the head of its answer: `status` and `headers`. Raises Broken."""
+    async def ask(self, head: bytes, body: bytes, within: float) -> None:
+        """Send a request and wait for the head of its answer: `status` and `headers`. Raises Broken.
+
+        `within` is how many seconds the whole exchange may take, body and all.
+        """
         self._reset(busy=True)
         transport = self._transport
         if transport is None or self._lost:
             raise Broken("it was closed meanwhile", unanswered=True)
-        self._active = self._loop.time()
-        if self._timer is None:
-            self._timer = self._loop.call_later(self._limits.idle_seconds, self._look)
+        self._active = self._sent = now = self._loop.time()
+        self._until, self._within = now + within, within
+        if self._timer is None or self._timer.when() > self._until:
+            self._stop_timer()
+            self._timer = self._loop.call_later(min(self._longest_wait, within), self._look)
         if len(body) <= _SLICE:
             transport.write(head + body)
         else:
             await self._write_slowly(transport, head, body)
         while not self._head_done:
+            if self._fault:
+                raise self._fault
+            await self._wait()
+
+    async def begun(self) -> None:
+        """Return once a byte of the body is there, or its end. Raises Broken."""
+        while not self._pieces and not self._complete:
             if self._fault:
                 raise self._fault
             await self._wait()
@@ -128,7 +145,7 @@ class Connection(asyncio.Protocol):
                 return
             transport.write(view[start : start + _SLICE])
             await self._writable.wait()
-            self._active = self._loop.time()
+            self._active = self._sent = self._loop.time()
 
     async def _wait(self) -> None:
         self._waiter = self._loop.create_future()
@@ -213,6 +230,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, data: bytes) -> None:
         self._pieces.append(data)
+        self._body_began = True
         self._waiting += len(data)
         if self._waiting > self._limits.waiting_bytes and not self._paused and self._transport is not None:
             self._paused = True
@@ -238,21 +256,28 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > self._limits.head_bytes:
             self._break(f"its headers have more than {self._limits.head_bytes} bytes")
 
-    def _break(self, words: str) -> None:
-        self._fault = self._fault or Broken(words)
+    def _break(self, words: str, *, late: bool = False) -> None:
+        self._fault = self._fault or Broken(words, late=late)
         self.abort()
         self._wake()
 
     def _look(self) -> None:
-        """Whether nothing has come for too long. One timer serves all exchanges; it is never moved, only looked at."""
+        """Whether a time limit has run out. One timer serves all exchanges; it is hardly ever moved, only looked at."""
         self._timer = None
         if self._lost or not self._busy or self._complete:
             return
-        quiet = 0.0 if self._paused else self._loop.time() - self._active
-        if quiet >= self._limits.idle_seconds:
-            self._break(f"nothing came for {self._limits.idle_seconds:g} s")
+        limits, now = self._limits, self._loop.time()
+        if self._body_began:
+            limit, since = limits.idle_seconds, now if self._paused else self._active
         else:
-            self._timer = self._loop.call_later(self._limits.idle_seconds - quiet, self._look)
+            limit, since = limits.first_byte_seconds, self._sent
+        if now >= self._until:
+            self._break(f"it took longer than {self._within:.3g} s in all", late=True)
+        elif now - since >= limit:
+            self._break(f"nothing came for {limit:g} s", late=True)
+        else:
+            wait = min(since + limit, self._until) - now
+            self._timer = self._loop.call_later(min(wait, self._longest_wait), self._look)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

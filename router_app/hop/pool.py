@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Collection
 import anyio
 
 from modelscan import __version__
-from modelscan.errors import UpstreamFailed
+from modelscan.errors import UpstreamFailed, UpstreamTimedOut
 from modelscan.sources.http import Resolve, checked_addresses, tls
 from router_app.hop.address import Address, Origin, address_of
 from router_app.hop.connection import Broken, Connection, Limits
-from router_app.upstream import Headers
+from router_app.upstream import WITHIN_SECONDS, Headers
 
 __all__ = ["PooledUpstream"]
 
@@ -52,8 +52,10 @@ class PooledUpstream:
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def send(self, method: str, url: str, headers: Headers, body: bytes) -> "PooledAnswer":
-        """Send and wait for the head of the answer; raises UpstreamFailed, HostRefused.
+    async def send(
+        self, method: str, url: str, headers: Headers, body: bytes, within: float = WITHIN_SECONDS
+    ) -> "PooledAnswer":
+        """Send and wait for the head of the answer; raises UpstreamFailed, UpstreamTimedOut, HostRefused.
 
         A request on a connection that the other side had closed meanwhile is sent once more, on a new one.
         """
@@ -62,13 +64,13 @@ class PooledUpstream:
         connection = self._taken(address.origin)
         if connection is not None:
             try:
-                return await self._asked(connection, address.origin, head, body)
+                return await self._asked(connection, address.origin, head, body, within)
             except Broken as error:
                 if not error.unanswered:
                     raise _failed(address.origin, error) from error
-        connection = await self._connected(address.origin)
+        connection = await self._connected(address.origin, within)
         try:
-            return await self._asked(connection, address.origin, head, body)
+            return await self._asked(connection, address.origin, head, body, within)
         except Broken as error:
             raise _failed(address.origin, error) from error
 
@@ -92,9 +94,11 @@ class PooledUpstream:
         if self._sweeper is None:
             self._sweeper = asyncio.get_running_loop().call_later(self._kept_seconds, self._sweep)
 
-    async def _asked(self, connection: Connection, origin: Origin, head: bytes, body: bytes) -> "PooledAnswer":
+    async def _asked(
+        self, connection: Connection, origin: Origin, head: bytes, body: bytes, within: float
+    ) -> "PooledAnswer":
         try:
-            await connection.ask(head, body)
+            await connection.ask(head, body, within)
         except BaseException:
             connection.abort()
             raise
@@ -110,14 +114,15 @@ class PooledUpstream:
                 return connection
         return None
 
-    async def _connected(self, origin: Origin) -> Connection:
+    async def _connected(self, origin: Origin, within: float) -> Connection:
+        seconds = min(self._connect_seconds, within)
         try:
-            async with asyncio.timeout(self._connect_seconds):
+            async with asyncio.timeout(seconds):
                 addresses = await checked_addresses(origin.host, origin.port, self._allowed, resolve=self._resolve)
                 return await self._first(origin, addresses)
         except TimeoutError as error:
-            words = f"it could not be connected to within {self._connect_seconds:g} s"
-            raise _failed(origin, Broken(words)) from error
+            words = f"it could not be connected to within {seconds:g} s"
+            raise _failed(origin, Broken(words, late=True)) from error
         except OSError as error:
             raise _failed(origin, Broken(error.strerror or str(error) or type(error).__name__)) from error
 
@@ -163,6 +168,14 @@ class PooledAnswer:
         self.status = connection.status
         self.headers: Headers = connection.headers
 
+    async def begun(self) -> None:
+        """Return once the body has begun, or is over; raises UpstreamFailed, UpstreamTimedOut."""
+        assert self._connection is not None
+        try:
+            await self._connection.begun()
+        except Broken as error:
+            raise _failed(self._origin, error) from error
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they arrive; raises UpstreamFailed when it breaks off."""
         assert self._connection is not None
@@ -204,7 +217,8 @@ def _head(method: str, address: Address, headers: Headers, length: int) -> bytes
 
 
 def _failed(origin: Origin, error: Broken) -> UpstreamFailed:
-    return UpstreamFailed(
+    kind = UpstreamTimedOut if error.late else UpstreamFailed
+    return kind(
         f"{origin} could not be reached or broke off: {str(error).rstrip('.')}.",
         hint="Try again; GET /health and `modelscan providers` show what is known of it.",
         host=str(origin),

@@ -17,7 +17,7 @@ class Failing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    async def send(self, *_: object) -> Any:
+    async def send(self, *_: object, **__: object) -> Any:
         raise self._error
 
     async def aclose(self) -> None:
@@ -43,8 +43,11 @@ class Faltering:
     status = 200
     headers = ((b"content-type", b"text/event-stream"),)
 
-    async def send(self, *_: object) -> "Faltering":
+    async def send(self, *_: object, **__: object) -> "Faltering":
         return self
+
+    async def begun(self) -> None:
+        """At once."""
 
     async def chunks(self) -> AsyncIterator[bytes]:
         yield b"data: {}\n\n"

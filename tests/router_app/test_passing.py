@@ -122,8 +122,11 @@ def test_sound_that_breaks_off_cuts_the_connection_and_leaves_its_row(settings: 
         status = 200
         headers = ((b"content-type", b"audio/mpeg"),)
 
-        async def send(self, *_: object) -> "Breaking":
+        async def send(self, *_: object, **__: object) -> "Breaking":
             return self
+
+        async def begun(self) -> None:
+            """At once."""
 
         async def chunks(self) -> AsyncIterator[bytes]:
             yield SOUND

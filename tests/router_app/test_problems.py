@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelscan.errors import CatalogBusy, ModelScanError, ServiceUnavailable, UnknownIdentifier
+from modelscan.errors import CatalogBusy, ModelScanError, RateLimited, ServiceUnavailable, UnknownIdentifier
 from router_app.problems import TooLarge, answer_for, status_of
 
 API = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
@@ -52,4 +52,9 @@ def test_both_shapes_tell_what_happened_and_what_to_do(cls: type[ModelScanError]
 @pytest.mark.parametrize("cls", ALL)
 def test_only_what_passes_by_itself_says_when_to_try_again(cls: type[ModelScanError]) -> None:
     headers = answer_for("/api/x", cls("x")).headers
-    assert ("retry-after" in headers) is (cls in (ServiceUnavailable, CatalogBusy))
+    assert ("retry-after" in headers) is issubclass(cls, ServiceUnavailable | CatalogBusy)
+
+
+def test_what_is_known_of_the_wait_is_told() -> None:
+    told = RateLimited("x", retry_after=2.2), RateLimited("x", retry_after=0.0)
+    assert [answer_for("/v1/x", error).headers["retry-after"] for error in told] == ["3", "1"]

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from modelscan.errors import HostRefused, UpstreamFailed
+from modelscan.errors import HostRefused, UpstreamFailed, UpstreamTimedOut
 from modelscan.reference import serve
 from router_app.upstream import LibraryUpstream, UpstreamAnswer
-from tests.router_app.peers import Scripted
+from tests.router_app.peers import Endless, Scripted
 
 
 async def body_of(answer: UpstreamAnswer) -> bytes:
@@ -63,5 +63,29 @@ def test_no_key_is_in_an_error() -> None:
         await upstream.aclose()
         assert "canary" not in str(failed.value)
         assert "canary" not in repr(failed.value)
+
+    asyncio.run(story())
+
+
+def test_what_has_begun_is_still_to_be_read() -> None:
+    async def story() -> None:
+        async with serve(Scripted([b"a", b"b"])) as origin:
+            upstream = LibraryUpstream([origin.removeprefix("http://")])
+            answer = await upstream.send("POST", origin, [], b"{}")
+            await answer.begun()
+            assert await body_of(answer) == b"ab"
+            await upstream.aclose()
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_an_exchange_takes_no_longer_than_it_may(silent: bool) -> None:
+    async def story() -> None:
+        async with serve(Endless(silent)) as origin:
+            upstream = LibraryUpstream([origin.removeprefix("http://")])
+            with pytest.raises(UpstreamTimedOut):
+                await body_of(await upstream.send("POST", origin, [], b"{}", 0.2))
+            await upstream.aclose()
 
     asyncio.run(story())

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from modelscan.errors import UpstreamFailed
+from modelscan.errors import UpstreamFailed, UpstreamTimedOut
 from router_app.hop.connection import Limits
 from router_app.upstream import UpstreamAnswer
 from tests.router_app.hop.test_pool import told
@@ -79,8 +80,67 @@ def test_slow_is_not_silent() -> None:
         await hung_up(wire)
 
     async def story() -> None:
-        async with served(serve) as server, pooled(idle=0.3) as upstream:
+        async with served(serve) as server, pooled(limits=Limits(10.0, 0.3)) as upstream:
             assert await body_of(await upstream.send("POST", server.url, [], b"")) == b"data: {}\n\n"
+
+    told(story)
+
+
+def test_a_trickle_of_headers_is_no_first_byte() -> None:
+    async def serve(wire: Wire) -> None:
+        await request_on(wire)
+        await wire.send(b"HTTP/1.1 200 OK\r\n")
+        while not wire.reader.at_eof():
+            with suppress(ConnectionError):
+                await wire.send(b"x-more: 1\r\n")
+            await asyncio.sleep(0.02)
+
+    async def story() -> None:
+        async with served(serve) as server, pooled(limits=Limits(0.2, 10.0)) as upstream:
+            with pytest.raises(UpstreamTimedOut, match=r"nothing came for 0\.2 s"):
+                await upstream.send("POST", server.url, [], b"")
+
+    told(story)
+
+
+@pytest.mark.parametrize("pieces", [(), (STREAM[:-20],)])
+def test_an_exchange_takes_no_longer_than_it_may(pieces: tuple[bytes, ...]) -> None:
+    async def story() -> None:
+        async with served(scripted(pieces)) as server, pooled() as upstream:
+            with pytest.raises(UpstreamTimedOut, match=r"it took longer than 0\.2 s in all"):
+                await body_of(await upstream.send("POST", server.url, [], b"", 0.2))
+
+    told(story)
+
+
+def test_a_later_exchange_of_a_connection_has_its_own_time() -> None:
+    async def story() -> None:
+        async with served(scripted([STREAM], [STREAM[:-20]])) as server, pooled() as upstream:
+            assert await body_of(await upstream.send("POST", server.url, [], b"")) == b"data: {}\n\n"
+            with pytest.raises(UpstreamTimedOut, match=r"0\.1 s in all"):
+                await body_of(await upstream.send("POST", server.url, [], b"", 0.1))
+
+    told(story)
+
+
+def test_what_has_begun_is_still_to_be_read() -> None:
+    async def story() -> None:
+        async with served(scripted([STREAM])) as server, pooled() as upstream:
+            answer = await upstream.send("POST", server.url, [], b"")
+            await answer.begun()
+            assert await body_of(answer) == b"data: {}\n\n"
+
+    told(story)
+
+
+def test_what_breaks_off_before_it_has_begun_says_so_at_once() -> None:
+    async def story() -> None:
+        whole = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
+        async with served(scripted([whole], stay=False)) as server, pooled() as upstream:
+            answer = await upstream.send("POST", server.url, [], b"")
+            with pytest.raises(UpstreamFailed, match="closed"):
+                await answer.begun()
+            await answer.aclose()
 
     told(story)
 
@@ -97,7 +157,7 @@ def test_a_slow_reader_holds_the_sender_back_and_is_not_called_silent() -> None:
         await hung_up(wire)
 
     async def story() -> None:
-        limits = Limits(idle_seconds=0.2, waiting_bytes=100_000)
+        limits = Limits(0.2, 0.2, waiting_bytes=100_000)
         async with served(serve) as server, pooled(limits=limits) as upstream:
             answer = await upstream.send("POST", server.url, [], b"")
             before = -1

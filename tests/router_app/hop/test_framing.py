@@ -107,7 +107,7 @@ def test_a_body_that_is_misframed_breaks_off(name: str) -> None:
 )
 def test_headers_without_an_end_are_refused(pieces: list[bytes]) -> None:
     with pytest.raises(UpstreamFailed, match=r"1000 bytes"):
-        asked(*pieces, limits=Limits(idle_seconds=5.0, head_bytes=1000))
+        asked(*pieces, limits=Limits(5.0, head_bytes=1000))
 
 
 def test_what_comes_after_an_answer_belongs_to_nobody() -> None:

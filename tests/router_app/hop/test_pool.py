@@ -257,7 +257,7 @@ def test_the_next_address_of_a_name_is_tried_where_one_does_not_answer() -> None
 def test_a_connection_that_was_lost_before_it_was_used_says_so() -> None:
     async def story() -> None:
         with pytest.raises(Broken, match="closed meanwhile"):
-            await Connection(Limits()).ask(b"", b"")
+            await Connection(Limits()).ask(b"", b"", 1.0)
 
     told(story)
 

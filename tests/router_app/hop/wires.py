@@ -103,7 +103,7 @@ async def pooled(
     *, idle: float = 5.0, allowed: Sequence[str] = ("127.0.0.1",), **more: object
 ) -> AsyncIterator[PooledUpstream]:
     """A client that may reach the loopback."""
-    settings: dict[str, object] = {"limits": Limits(idle_seconds=idle), "connect_seconds": 5.0, **more}
+    settings: dict[str, object] = {"limits": Limits(idle, idle), "connect_seconds": 5.0, **more}
     upstream = PooledUpstream(allowed, **settings)  # type: ignore[arg-type]  # the tests' own words
     try:
         yield upstream
