@@ -14,6 +14,7 @@ from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
 from router_app.bodies import AddKey, AddProvider, Discover, Generate, Judge, read_body, wait_seconds
 from router_app.dossiers import Dossiers
+from router_app.routes import Routes
 from router_app.service import Service
 
 __all__ = ["Admin"]
@@ -34,6 +35,7 @@ class Admin:
             ("GET", "/providers", self.list_providers),
             ("POST", "/providers/add", self.add_provider),
             *Dossiers(self._database).table(),
+            *Routes(self._service).table(),
             ("GET", "/keys", self.list_keys),
             ("POST", "/keys/add", self.add_key),
             ("POST", "/discover", self.discover),

@@ -30,6 +30,10 @@ class Asked:
         except (ValueError, IndexError, StopIteration, RecursionError) as error:
             raise InvalidInput("The body is not a JSON object.", hint="docs/api.md says what it holds.") from error
 
+    def unchanged(self) -> "Asked":
+        """The same body as it came: itself, where nothing was changed."""
+        return Asked(self._text.encode()) if self._changed else self
+
     def put(self, name: str, value: Any) -> None:
         """Set a member; one that is new stands first."""
         text = json.dumps(value, ensure_ascii=False)

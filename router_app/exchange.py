@@ -40,6 +40,8 @@ class Exchange:
     began: float = field(default_factory=time.perf_counter)
     generation: int = 0
     asked_model: str = ""
+    client: str = ""
+    """The name that the caller gives itself, for rules that ask."""
     route: Route | None = None
     key_id: str | None = None
     stream: bool = False
@@ -95,6 +97,11 @@ class Exchange:
         headers = [header for header in answer.raw_headers if header[0] != b"content-length"]
         await self.whole(answer.status_code, headers, bytes(answer.body))
 
+    def turn_to(self, route: Route) -> None:
+        """It is this one's turn; what was noted for the one before is no longer true."""
+        if self.route is not route:
+            self.route, self.key_id, self.dropped, self.hiding = route, None, "", Hiding()
+
     def passed_by(self, met: str) -> None:
         """Note what an attempt met, for a caller who asked."""
         if self.explained and self.route:
@@ -114,6 +121,7 @@ class Exchange:
         own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", str(self.generation).encode())]
         if self.route:
             own.append((b"x-modelscan-provider", self.route.spec.provider.encode()))
+            own.append((b"x-modelscan-model", self.route.model.encode()))
         if self.read_at:
             spent = time.perf_counter() - self.read_at - self.upstream_seconds
             own.append((b"x-modelscan-overhead-us", b"%d" % (spent * 1e6)))

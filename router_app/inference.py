@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,6 @@ from modelscan.clients.registry import Route
 from modelscan.errors import (
     InvalidInput,
     ModelScanError,
-    ServiceUnavailable,
     UpstreamFailed,
     WrongEndpoint,
 )
@@ -21,8 +20,9 @@ from modelscan.types import Operation
 from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
 from router_app.asking import Asked
-from router_app.attempts import Attempts
 from router_app.exchange import Exchange, Watch
+from router_app.failover import Failover
+from router_app.outgoing import Outgoing, Prepare, filled, static
 from router_app.problems import TooLarge
 from router_app.serving import Serving
 from router_app.sse import Relay
@@ -37,13 +37,11 @@ _MAX_BODY = 50 * 2**20
 _NOT_RETURNED = frozenset(
     b"alt-svc connection content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
     b"strict-transport-security te trailer transfer-encoding upgrade "
-    b"x-modelscan-generation x-modelscan-provider x-request-id".split()
+    b"x-modelscan-dropped x-modelscan-generation x-modelscan-model x-modelscan-overhead-us x-modelscan-path "
+    b"x-modelscan-provider x-request-id".split()
 )
 
-
-Tell = Callable[[UpstreamAnswer, Headers], Awaitable[None]]
-"""Tells the caller a provider's answer, with those of its headers that go on."""
-
+_CLIENT = b"x-modelscan-client"
 _EXPLAIN = (b"x-modelscan-explain", b"1")
 _SEE_LOG = "The service's log has the particulars."
 _log = logging.getLogger(__name__)
@@ -66,8 +64,10 @@ class Inference:
         self._passed = frozenset(name.encode() for name in protocol.passed_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = Exchange(send, self._serving, self._protocol, explained=_EXPLAIN in scope["headers"])
-        passed = [header for header in scope["headers"] if header[0] in self._passed]
+        headers = scope["headers"]
+        exchange = Exchange(send, self._serving, self._protocol, explained=_EXPLAIN in headers)
+        exchange.client = next((value for name, value in headers if name == _CLIENT), b"").decode("latin-1")
+        passed = [header for header in headers if header[0] in self._passed]
         try:
             body = await _read(receive, self._max_body)
             exchange.read_at = time.perf_counter()
@@ -98,40 +98,40 @@ class Inference:
 
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         asked = Asked(body)
-        route = await self._route(exchange, asked.members)
+        await self._answered(exchange, asked.members, partial(self._outgoing, exchange, passed, asked))
+
+    def _outgoing(self, exchange: Exchange, passed: Headers, asked: Asked, route: Route) -> Outgoing:
+        """What goes to the provider of `route`."""
+        asked = asked.unchanged()  # It may have been made for another one before.
         if route.spec.protocol != self._protocol.name:
             translating = self._translating(exchange, asked, route)
-            await self._send(exchange, translating.url, [], translating.body, translating.relay)
-            return
-        url = self._endpoint_of(route)
+            return Outgoing(filled(route, translating.url), static(route, []), translating.body, translating.relay)
+        url = filled(route, self._endpoint_of(route))
         hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
         if asked.members["model"] != route.model:
             asked.put("model", route.model)
-        await self._send(exchange, url, passed, asked.body(), partial(self._tell, exchange, hide_usage))
+        return Outgoing(url, static(route, passed), asked.body(), partial(self._tell, exchange, hide_usage))
 
-    async def _route(self, exchange: Exchange, members: Mapping[str, Any]) -> Route:
-        """Where a request goes whose body has these members; raises UnknownModel, AmbiguousModel, InvalidInput."""
-        registry = await self._serving.registry()
-        exchange.generation = registry.generation
-        exchange.asked_model = _named_in(members)
+    async def _answered(self, exchange: Exchange, members: Mapping[str, Any], prepare: Prepare) -> None:
+        """Ask who may answer a request whose body has these members, and have the answer told.
+
+        Raises UnknownModel, AmbiguousModel, InvalidInput, and what Failover raises.
+        """
+        routing = await self._serving.routing()
+        exchange.generation = routing.registry.generation
+        exchange.asked_model = name = _named_in(members)
         exchange.stream = members.get("stream") is True
-        exchange.route = route = registry.resolve(exchange.asked_model)
-        return route
-
-    async def _send(self, exchange: Exchange, url: str, passed: Headers, body: bytes, tell: Tell) -> None:
-        """Ask the provider, and have its answer told; with the caller's headers that go on."""
-        route = exchange.route
-        assert route is not None
-        attempts = Attempts(self._serving, exchange, route)
-        answer = unpacked(await attempts.answer(_url(route, url), _static(route, passed), body))
+        plan = routing.plan(name, exchange.client if routing.asks_client else "")
+        failover = Failover(self._serving, exchange, plan, prepare)
         try:
-            if 300 <= answer.status < 400:
-                raise UpstreamFailed(f"{route.spec.provider} answered with a redirect, which is not followed.")
-            if answer.status >= 600:
-                raise UpstreamFailed(f"{route.spec.provider} answered with status {answer.status}, which is none.")
-            await tell(answer, _returned(answer.headers))
+            found, outgoing = await failover.answer()
+            answer = unpacked(found)
+            try:
+                await outgoing.tell(answer, _returned(answer.headers))
+            finally:
+                await answer.aclose()
         finally:
-            await answer.aclose()
+            failover.leave()
 
     async def _tell(self, exchange: Exchange, hide_usage: bool, answer: UpstreamAnswer, headers: Headers) -> None:
         """An answer of the caller's own protocol, as it is."""
@@ -214,22 +214,6 @@ def _named_in(members: Mapping[str, Any]) -> str:
     if not isinstance(name, str) or not name:
         raise InvalidInput("The body names no model.", hint="GET /v1/models lists what is served.")
     return name if name.isascii() else name.encode("utf-8", "replace").decode()
-
-
-def _static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
-    """The specification's headers, but for those that the caller gives a value of their own."""
-    static = {name.lower().encode(): value.encode() for name, value in route.spec.headers.items()}
-    return [*({b"content-type": b"application/json"} | static | dict(passed)).items()]
-
-
-def _url(route: Route, url: str) -> str:
-    if "${" in url:
-        variable = url.partition("${")[2].partition("}")[0]
-        raise ServiceUnavailable(
-            f"The address of {route.spec.provider} contains {variable}, which is not set.",
-            hint=f"Set {variable} in the service's environment and start it again.",
-        )
-    return url
 
 
 def _returned(headers: Headers) -> list[tuple[bytes, bytes]]:

@@ -18,15 +18,22 @@ class Models:
         self._serving = serving
 
     async def list_all(self, _: Request) -> Response:
-        """Every model as `provider/model`."""
-        registry = await self._serving.registry()
+        """Every model as `provider/model`, and every name that a rule adds for all."""
+        routing = await self._serving.routing()
+        registry = routing.registry
         cards = [_card(served, model.id) for served in registry.served.values() for model in served.spec.models]
+        named = {card["id"] for card in cards}
+        cards += [_alias(name, registry) for name in routing.aliases if name not in named]
         return JSONResponse({"object": "list", "data": cards}, headers=_headers(registry))
 
     async def show(self, request: Request) -> Response:
         """One model, by any name that a chat may ask for."""
-        registry = await self._serving.registry()
-        route = registry.resolve(request.path_params["model"])
+        routing = await self._serving.routing()
+        registry, name = routing.registry, request.path_params["model"]
+        plan = routing.plan(name)
+        if plan.rule:
+            return JSONResponse(_alias(name, registry), headers=_headers(registry))
+        route = plan.targets[0].route
         served = registry.served[route.spec.provider]
         return JSONResponse(_card(served, route.model), headers=_headers(registry))
 
@@ -38,6 +45,11 @@ def _card(served: Served, model: str) -> dict[str, Any]:
         "created": int(served.version.published_at.timestamp()),
         "owned_by": served.spec.provider,
     }
+
+
+def _alias(name: str, registry: Registry) -> dict[str, Any]:
+    newest = max((one.version.published_at.timestamp() for one in registry.served.values()), default=0.0)
+    return {"id": name, "object": "model", "created": int(newest), "owned_by": "modelscan"}
 
 
 def _headers(registry: Registry) -> dict[str, str]:

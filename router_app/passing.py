@@ -1,8 +1,8 @@
 """OpenAI's other endpoints: requests and answers pass as they are, to providers of that protocol, if they have them."""
 
 from functools import partial
-from typing import Any
 
+from modelscan.clients.registry import Route
 from modelscan.errors import UpstreamFailed, WrongEndpoint
 from modelscan.types import Endpoint
 from modelscan.wire.openai_chat import OPENAI_CHAT
@@ -10,6 +10,7 @@ from router_app.asking import Asked
 from router_app.exchange import Exchange
 from router_app.inference import Inference
 from router_app.multipart import Form, is_form
+from router_app.outgoing import Outgoing, filled, static
 from router_app.serving import Serving
 from router_app.upstream import Headers, UpstreamAnswer
 from router_app.whole import is_event_stream
@@ -43,23 +44,28 @@ class Passing(Inference):
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         content_type = next((value for _, value in passed), b"")
         form = Form.read(body, content_type) if is_form(content_type) else None
-        asked = None if form else Asked(body)
-        members: dict[str, Any] = {"model": form.model} if form else asked.members if asked else {}
-        route = await self._route(exchange, members)
+        asked = form or Asked(body)
+        members = {"model": asked.model} if isinstance(asked, Form) else asked.members
+        await self._answered(exchange, members, partial(self._outgoing_as_it_is, exchange, passed, body, asked))
+
+    def _outgoing_as_it_is(
+        self, exchange: Exchange, passed: Headers, body: bytes, asked: Form | Asked, route: Route
+    ) -> Outgoing:
         if route.spec.protocol != OPENAI_CHAT.name:
             raise WrongEndpoint(
                 f"{route.spec.provider} does not speak OpenAI's protocol, and has no {self._endpoint.path}.",
                 hint="Ask a model of a provider that has one.",
                 protocol=route.spec.protocol,
             )
-        if form:
-            body = form.with_model(route.model)
-        elif asked and asked.members["model"] != route.model:
+        if isinstance(asked, Form):
+            body = asked.with_model(route.model)
+        else:
+            asked = asked.unchanged()  # It may have been made for another one before.
             asked.put("model", route.model)
             body = asked.body()
-        url = route.spec.url(self._endpoint, base_url=route.base, model=route.model)
-        sent = passed if form else []
-        await self._send(exchange, url, sent, body, partial(self._tell_or_pass, exchange))
+        url = filled(route, route.spec.url(self._endpoint, base_url=route.base, model=route.model))
+        headers = static(route, passed if isinstance(asked, Form) else [])
+        return Outgoing(url, headers, body, partial(self._tell_or_pass, exchange))
 
     async def _tell_or_pass(self, exchange: Exchange, answer: UpstreamAnswer, headers: Headers) -> None:
         kind = next((value for name, value in headers if name == b"content-type"), b"")

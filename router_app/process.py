@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import httpx2
 from starlette.types import ASGIApp
 
-from modelscan.settings import Settings
+from modelscan.settings import Settings, load
 from modelscan.sources.http import tls
 from modelscan.types import Identifier
 from router_app.app import create_app
@@ -35,7 +35,13 @@ async def running(
     `url` is where it listens already: the processes beside it are told, and call back.
     """
     async with httpx2.AsyncClient(timeout=10.0, verify=tls(), trust_env=False) as http:
-        service = Service(settings, environ, gate=gate, notify=lambda: dispatcher.enqueue())
+        service = Service(
+            settings,
+            environ,
+            gate=gate,
+            notify=lambda: dispatcher.enqueue(),
+            reread=lambda: load(environ=environ).settings,
+        )
         companions = Companions(settings, environ, service.parts, http, tell=tell)
         dispatcher = Dispatcher(
             service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from modelscan import __version__
+from modelscan.catalog import routing
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.clients.registry import Registry, load_registry
@@ -17,7 +18,7 @@ from modelscan.errors import ModelScanError, ServiceUnavailable
 from modelscan.keys import store
 from modelscan.keys.custody import Custody
 from modelscan.keys.store import UsableKey
-from modelscan.settings import Settings
+from modelscan.settings import RoutingRule, Settings
 from modelscan.sources.http import host_port
 from modelscan.types import ApiKey, Identifier
 from modelscan.usage.flush import flush
@@ -25,8 +26,9 @@ from modelscan.usage.journal import Journal
 from router_app.discoveries import Discoveries
 from router_app.gate import Gate
 from router_app.hop import PooledUpstream
+from router_app.hop.connection import Limits
 from router_app.parts import Parts
-from router_app.serving import Retrying, Serving
+from router_app.serving import Serving
 
 __all__ = ["Service"]
 
@@ -39,7 +41,13 @@ class Service:
     """What the application and the process share. Made without touching the catalogue; `open` does that."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], *, gate: Gate, notify: Callable[[], None]
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        gate: Gate,
+        notify: Callable[[], None],
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
         self.settings = settings
         self.parts = Parts()
@@ -48,13 +56,12 @@ class Service:
         self.discoveries = Discoveries(self.database, notify)
         self.journal = Journal(settings.journal_dir)
         self.allowed_private: set[str] = set(settings.discovery.allowed_private_hosts)
-        routing = settings.routing
         self.serving = Serving(
-            upstream=PooledUpstream(self.allowed_private),
-            journal=self.journal,
-            parts=self.parts,
-            retrying=Retrying(routing.retries, routing.retry_seconds, routing.longest_retry_seconds),
+            upstream=self._upstream(), journal=self.journal, parts=self.parts, settings=settings.routing
         )
+        self.stored_rules: tuple[RoutingRule, ...] = ()
+        """Those of the catalogue, which go before the configuration's for the same name and client."""
+        self._reread = reread or (lambda: settings)
         self._environ = environ
         self._custody: Custody | None = None
         self._keys: Mapping[str, Sequence[UsableKey]] = {}
@@ -66,7 +73,7 @@ class Service:
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: asyncio.Task[None] | None = None
-        for name in ("catalogue", "registry", "keys", "journal"):
+        for name in ("catalogue", "registry", "rules", "keys", "journal"):
             self.parts.set(name, "starting")
         self.parts.set("router", "up")
 
@@ -76,6 +83,7 @@ class Service:
             await self._step("catalogue", asyncio.to_thread(migrate, self.database))
             self.parts.set("catalogue", "up")
             await self._step("registry", self._load_registry())
+            await self._step("rules", self._load_rules())
             await self._step("keys", self._load_keys())
         self.parts.set("journal", "up")
         self._opened.set()
@@ -98,9 +106,13 @@ class Service:
             ) from None
 
     async def reload(self) -> Registry:
-        """Serve what the catalogue says now. Requests that run go on with what they began with."""
+        """Serve what the catalogue says now, by the rules that it and the configuration's file hold now.
+
+        Requests that run go on with what they began with.
+        """
         async with self._changing:
             await self._step("registry", self._load_registry())
+            await self._step("rules", self._load_rules())
             await self._step("keys", self._load_keys(only_if_news=True))
         registry = self.serving.current
         assert registry is not None
@@ -117,6 +129,19 @@ class Service:
             key = await asyncio.to_thread(add)
             await self._load_pool()
         return key
+
+    async def save_rule(self, rule: RoutingRule) -> None:
+        """Store a routing rule, which counts from now on."""
+        async with self._changing:
+            await asyncio.to_thread(routing.save, self.database, rule)
+            await self._load_rules()
+
+    async def delete_rule(self, match: str, client: str) -> RoutingRule:
+        """Remove a routing rule that was stored; raises RuleNotFound."""
+        async with self._changing:
+            removed = await asyncio.to_thread(routing.delete, self.database, match, client)
+            await self._load_rules()
+        return removed
 
     def start(self) -> None:
         """Bring the parts up, and move the journal on every second, beside everything else."""
@@ -176,7 +201,7 @@ class Service:
 
     async def _restart(self) -> None:
         await self.gate.close("restarting", self.settings.server.drain_seconds)
-        before, self.serving.upstream = self.serving.upstream, PooledUpstream(self.allowed_private)
+        before, self.serving.upstream = self.serving.upstream, self._upstream()
         await before.aclose()
         self._custody = None
         await self.flush()
@@ -200,6 +225,18 @@ class Service:
         except Exception as error:
             self.parts.set(part, "down", str(error))
             raise
+
+    def _upstream(self) -> PooledUpstream:
+        routing = self.settings.routing
+        limits = Limits(routing.first_byte_seconds, routing.idle_seconds)
+        return PooledUpstream(self.allowed_private, limits=limits, connect_seconds=routing.connect_seconds)
+
+    async def _load_rules(self) -> None:
+        self.stored_rules = await asyncio.to_thread(routing.list_rules, self.database)
+        configured = await asyncio.to_thread(self._reread)
+        rules = {(rule.match, rule.client): rule for rule in (*configured.routing.rules, *self.stored_rules)}
+        self.serving.rule(rules.values())
+        self.parts.set("rules", "up")
 
     async def _load_registry(self) -> None:
         before = self.serving.current

@@ -2,29 +2,24 @@
 
 import asyncio
 import logging
-from typing import NamedTuple
+from collections.abc import Iterable
 
 from modelscan.clients.registry import Registry
+from modelscan.clients.routing import Routing
 from modelscan.errors import ServiceUnavailable
 from modelscan.keys.pool import KeyPool
+from modelscan.settings import RoutingRule, RoutingSettings
 from modelscan.types import UsageEvent
 from modelscan.usage.journal import Journal
+from router_app.balancing import Balancer
+from router_app.circuits import Circuits
 from router_app.parts import Parts
 from router_app.upstream import Upstream
 
-__all__ = ["Retrying", "Serving"]
+__all__ = ["Serving"]
 
 _FIRST_SECONDS = 10.0
 _log = logging.getLogger(__name__)
-
-
-class Retrying(NamedTuple):
-    """How often a request is sent again, and how long is waited before: doubled each time, and jittered."""
-
-    times: int = 2
-    first_seconds: float = 0.25
-    longest_seconds: float = 5.0
-    """A provider that wants more is not waited for: the caller hears of it, with its Retry-After."""
 
 
 class Serving:
@@ -36,33 +31,46 @@ class Serving:
         upstream: Upstream,
         journal: Journal,
         parts: Parts,
-        retrying: Retrying = Retrying(),  # noqa: B008 - frozen
+        settings: RoutingSettings = RoutingSettings(),  # noqa: B008 - frozen
         first_seconds: float = _FIRST_SECONDS,
     ) -> None:
         self.upstream = upstream
         self.pool = KeyPool({})
         self.allowed_private: set[str] = set()
         """The `host:port`s that the operator named, for the upstream's connections."""
-        self.retrying = retrying
+        self.settings = settings
+        self.circuits = Circuits(settings.circuit_faults, settings.circuit_seconds)
+        self.balancer = Balancer()
         self._journal = journal
         self._parts = parts
         self._first_seconds = first_seconds
-        self._registry: Registry | None = None
+        self._rules: tuple[RoutingRule, ...] = ()
+        self._routing: Routing | None = None
         self._loaded = asyncio.Event()
 
     @property
     def current(self) -> Registry | None:
         """None until the first registry was loaded."""
-        return self._registry
+        return self._routing.registry if self._routing else None
 
     def swap(self, registry: Registry) -> None:
         """Serve `registry` from now on."""
-        self._registry = registry
+        self._routing = Routing(registry, self._rules)
         self._loaded.set()
+
+    def rule(self, rules: Iterable[RoutingRule]) -> None:
+        """Have these rules count from now on."""
+        self._rules = tuple(rules)
+        if self._routing:
+            self._routing = Routing(self._routing.registry, self._rules)
 
     async def registry(self) -> Registry:
         """The registry. Before the first one is loaded, waits for it; raises ServiceUnavailable after 10 s."""
-        if self._registry is None:
+        return (await self.routing()).registry
+
+    async def routing(self) -> Routing:
+        """The registry with the rules over it; waits likewise."""
+        if self._routing is None:
             try:
                 async with asyncio.timeout(self._first_seconds):
                     await self._loaded.wait()
@@ -70,8 +78,8 @@ class Serving:
                 raise ServiceUnavailable(
                     "The service is starting.", hint="Try again in a moment; GET /health says what it waits for."
                 ) from None
-        assert self._registry is not None
-        return self._registry
+        assert self._routing is not None
+        return self._routing
 
     def account(self, event: UsageEvent) -> None:
         """Journal a request; its key's counters learn what it used. A full disk costs the row, not the answer."""

@@ -27,6 +27,9 @@ class _Unpacked:
         self.status = answer.status
         self.headers: Headers = [header for header in answer.headers if header[0].lower() != b"content-encoding"]
 
+    async def begun(self) -> None:
+        await self._answer.begun()
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body's bytes as they arrive; raises UpstreamFailed where they cannot be unpacked, or break off."""
         packed = zlib.decompressobj(_EITHER)

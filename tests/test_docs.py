@@ -99,4 +99,4 @@ def test_the_documented_routes_are_those_that_there_are(settings: Settings) -> N
     known = {route.replace(":path", "") for route in routes(service)}
     asyncio.run(service.close())
     headings = " ".join(line for line in page("api.md").splitlines() if line.startswith("### "))
-    assert set(re.findall(r"`((?:GET|POST|DELETE) .*?)`", headings)) == known
+    assert set(re.findall(r"`((?:GET|POST|PUT|DELETE) .*?)`", headings)) == known

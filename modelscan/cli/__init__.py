@@ -21,6 +21,7 @@ COMMANDS = (
     Command("dossier", "modelscan.cli.dossier:dossier", "Show what is known, and which source says so."),
     Command("conflicts", "modelscan.cli.conflicts:conflicts", "List what the sources disagree on, or decide it."),
     Command("approvals", "modelscan.cli.approvals:approvals", "List what waits for approval; approve or refuse it."),
+    Command("routes", "modelscan.cli.routes:routes", "List the rules for where a name leads, or set one."),
     Command("stats", "modelscan.cli.lists:stats", "Show requests, tokens and latency by provider and model."),
     Command("config", "modelscan.cli.config:config", "Check or show the configuration."),
 )

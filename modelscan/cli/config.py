@@ -69,5 +69,7 @@ def _counted(secrets: tuple[SecretStr, ...]) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
-        return list(value)
+        return [
+            one.model_dump(mode="json", exclude_defaults=True) if isinstance(one, BaseModel) else one for one in value
+        ]
     return value if isinstance(value, int | float) else str(value)

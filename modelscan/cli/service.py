@@ -42,6 +42,14 @@ class Service:
         """The JSON that POST answers; raises the error that a problem document tells."""
         return self._request("POST", path, json.dumps(body).encode())
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that PUT answers; raises likewise."""
+        return self._request("PUT", path, json.dumps(body).encode())
+
+    def delete(self, path: str) -> Any:
+        """The JSON that DELETE answers; raises likewise."""
+        return self._request("DELETE", path)
+
     def _request(self, method: str, path: str, body: bytes | None = None) -> Any:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

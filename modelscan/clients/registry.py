@@ -95,6 +95,10 @@ class Registry:
             )
         raise self._unknown(name)
 
+    def providers_of(self, model: str) -> tuple[str, ...]:
+        """Those that serve a model by this very id."""
+        return self._bare.get(model, ())
+
     def _unknown(self, name: str) -> UnknownModel:
         provider = re.split("[/:]", name, maxsplit=1)[0]
         served = {provider: self.served[provider]} if provider in self.served else self.served

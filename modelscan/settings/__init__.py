@@ -1,23 +1,30 @@
 """One frozen Settings: defaults, then the YAML file, then `MODELSCAN_<SECTION>_<KEY>` from the environment."""
 
 from modelscan.settings.loading import Loaded, ensure_data_dir, load
+from modelscan.settings.rules import BALANCES, Balance, RoutingRule, RoutingTarget
 from modelscan.settings.sections import (
     DatabaseSettings,
     DiscoverySettings,
     GenerationSettings,
     PrefectSettings,
+    RoutingSettings,
     ServerSettings,
     Settings,
 )
 from modelscan.settings.warning import ConfigWarning
 
 __all__ = [
+    "BALANCES",
+    "Balance",
     "ConfigWarning",
     "DatabaseSettings",
     "DiscoverySettings",
     "GenerationSettings",
     "Loaded",
     "PrefectSettings",
+    "RoutingRule",
+    "RoutingSettings",
+    "RoutingTarget",
     "ServerSettings",
     "Settings",
     "ensure_data_dir",

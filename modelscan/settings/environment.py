@@ -13,6 +13,8 @@ __all__ = ["API_KEYS_PREFIX", "Override", "overrides", "variables"]
 
 API_KEYS_PREFIX = "MODELSCAN_API_KEYS_"
 """Before a provider's id in capitals, `-` written as `_`."""
+_FILE_ONLY = frozenset({("routing", "rules")})
+"""What no variable could say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def overrides(environ: Mapping[str, str]) -> Iterator[Override | ConfigWarning]:
 def _paths() -> Iterator[tuple[str, ...]]:
     for name, field in Settings.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from ((name, key) for key in field.annotation.model_fields)
+            yield from ((name, key) for key in field.annotation.model_fields if (name, key) not in _FILE_ONLY)
         elif name != "api_keys":
             yield (name,)
 

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from modelscan.settings.rules import RoutingRule
+
 __all__ = [
     "DatabaseSettings",
     "DiscoverySettings",
@@ -109,6 +111,20 @@ class RoutingSettings(_Section):
     """How long is waited before the first time; doubled each time, and jittered. Retry-After goes before it."""
     longest_retry_seconds: float = Field(default=5.0, ge=0)
     """A provider that wants more is not waited for: the caller is told, with its Retry-After."""
+    connect_seconds: float = Field(default=10.0, gt=0)
+    """For a connection to a provider, its name's look-up and TLS included."""
+    first_byte_seconds: float = Field(default=600.0, gt=0)
+    """From a request to the first byte of its answer's body: models that reason think for minutes."""
+    idle_seconds: float = Field(default=300.0, gt=0)
+    """Between two pieces of an answer."""
+    total_seconds: float = Field(default=1800.0, gt=0)
+    """For a request in all: every provider that is tried, every wait, and the answer."""
+    circuit_faults: int = Field(default=5, ge=0, le=1000)
+    """How often in a row a provider is down (502, 503, 504, 529, no connection) until it is left alone; 0: never."""
+    circuit_seconds: float = Field(default=15.0, gt=0)
+    """For how long, doubled each time in a row, up to 16 times; then one request tries it."""
+    rules: tuple[RoutingRule, ...] = ()
+    """Where requests for a name go; those of `modelscan routes` count beside them."""
 
 
 class Settings(_Section):

@@ -70,8 +70,11 @@ def _model(section: str) -> type[BaseModel] | None:
 
 
 def _reason(error: ValidationError) -> str:
-    said = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
-    return said[:1].lower() + said[1:]
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    said = first["msg"]
+    # Within a list it is told which item, from 1; what stands there is not.
+    place = ", ".join(str(part + 1 if isinstance(part, int) else part) for part in first["loc"][1:])
+    return (f"in {place}: " if place else "") + said[:1].lower() + said[1:]
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:

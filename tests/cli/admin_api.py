@@ -47,7 +47,7 @@ def served(api: AdminApi, data_dir: Path) -> Iterator[AdminApi]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_POST = do_GET
+        do_POST = do_PUT = do_DELETE = do_GET
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

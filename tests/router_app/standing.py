@@ -117,7 +117,9 @@ def standing(folder: Path, dialects: Sequence[str], **routing: object) -> Iterat
         async def stand() -> Standing:
             origin = (await stack.enter_async_context(served(upstream))).origin
             specs = [spec_of(dialect, origin) for dialect in dialects]
-            router = await stack.enter_async_context(routed(settings_in(folder, **routing), specs=lambda _: specs))
+            router = await stack.enter_async_context(
+                routed(settings_in(folder, circuit_faults=0, **routing), specs=lambda _: specs)
+            )
             client = await stack.enter_async_context(sdk(router))
             claude = anthropic.AsyncAnthropic(base_url=router.url, api_key="any", max_retries=0)
             return Standing(router, upstream, client, await stack.enter_async_context(claude), runner)

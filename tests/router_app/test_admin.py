@@ -330,7 +330,7 @@ def test_a_fault_of_our_own_is_told_in_the_callers_shape(
                 raise LookupError("a bug with sk-canary")
 
             monkeypatch.setattr(router.service.discoveries, "recent", broken)
-            monkeypatch.setattr(router.service.serving, "registry", broken)
+            monkeypatch.setattr(router.service.serving, "routing", broken)
             headers = {"authorization": f"Bearer {TOKEN}"}
             answer = await router.http.get(path, headers=headers)
             told = answer.json()

@@ -13,14 +13,13 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from modelscan.errors import UpstreamFailed
-from modelscan.settings import Settings
+from modelscan.settings import RoutingSettings, Settings
 from modelscan.types import Auth
 from router_app.attempts import wait_seconds
-from router_app.serving import Retrying
 from router_app.upstream import Headers, Upstream, UpstreamAnswer
 from tests.router_app.routers import a_spec, routed
 
-QUICK = Retrying(times=2, first_seconds=0.001, longest_seconds=0.5)
+QUICK = RoutingSettings(retry_seconds=0.001, longest_retry_seconds=0.5)
 EXPLAIN = {"x-modelscan-explain": "1"}
 NO_KEY = Auth(kind="none")
 
@@ -53,11 +52,11 @@ class Losing:
     lost: int
     sent: int = 0
 
-    async def send(self, method: str, url: str, headers: Headers, body: bytes) -> UpstreamAnswer:
+    async def send(self, method: str, url: str, headers: Headers, body: bytes, within: float = 60.0) -> UpstreamAnswer:
         self.sent += 1
         if self.sent <= self.lost:
             raise UpstreamFailed("It broke off.")
-        return await self.upstream.send(method, url, headers, body)
+        return await self.upstream.send(method, url, headers, body, within)
 
     async def aclose(self) -> None:
         await self.upstream.aclose()
@@ -75,7 +74,7 @@ async def asked(
         specs=lambda origins: [a_spec(f"{origins['acme']}/v1", auth=auth)],
     ) as router:
         serving = router.service.serving
-        serving.retrying, serving.upstream = QUICK, Losing(serving.upstream, lost)
+        serving.settings, serving.upstream = QUICK, Losing(serving.upstream, lost)
         body = {"model": "echo", "messages": [{"role": "user", "content": "hi"}]}
         answer = await router.http.post("/v1/chat/completions", json=body, headers=EXPLAIN)
         return answer, router.usage()

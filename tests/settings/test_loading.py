@@ -193,3 +193,28 @@ def test_a_data_directory_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -
     with pytest.raises(InvalidConfiguration, match="cannot be made") as raised:
         ensure_data_dir(Settings(data_dir=tmp_path / "file" / "data"))
     assert "MODELSCAN_DATA_DIR" in raised.value.hint
+
+
+def test_rules_are_written_short_or_whole(here: Path) -> None:
+    rules = """
+routing:
+  rules:
+    - {match: quick, targets: acme/small}
+    - match: gpt-*
+      targets: [{model: acme/*, weight: 2}, other/fast]
+      balance: weighted
+"""
+    result = loaded(rules)
+    assert result.warnings == ()
+    short, whole = result.settings.routing.rules
+    assert (short.targets[0].model, short.is_glob, whole.is_glob) == ("acme/small", False, True)
+    assert [(one.model, one.weight) for one in whole.targets] == [("acme/*", 2), ("other/fast", 1)]
+
+
+def test_a_wrong_rule_is_named_with_its_place_and_no_variable_sets_rules(here: Path) -> None:
+    text = "routing:\n  rules:\n    - {match: a, targets: x}\n    - {match: b, targets: []}\n"
+    result = loaded(text, MODELSCAN_ROUTING_RULES="a")
+    assert result.settings.routing.rules == ()
+    first, second = map(str, result.warnings)
+    assert "in 2, targets: tuple should have at least 1 item" in first
+    assert "MODELSCAN_ROUTING_RULES" in second

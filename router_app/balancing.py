@@ -1,0 +1,85 @@
+"""Load balancing: in which order a request's candidates are asked, and what is measured of each for that."""
+
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from modelscan.clients.routing import Candidate, Plan
+from modelscan.settings import Balance
+
+__all__ = ["Balancer", "Load"]
+
+_WEIGHT_OF_NEW = 0.2
+_TRUSTED_SECONDS = 60.0
+"""A latency that was measured longer ago says nothing: the model is asked again, to know."""
+
+
+@dataclass(slots=True)
+class Load:
+    """Of one model of one provider."""
+
+    running: int = 0
+    requests: int = 0
+    latency: float = 0.0
+    """Seconds to the first byte, a moving average; 0: unknown."""
+    measured_at: float = 0.0
+
+
+class Balancer:
+    """Knows the load of each model, and orders candidates by it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._clock = clock
+        self._chance = chance
+        self._loads: dict[tuple[str, str], Load] = {}
+        self._orders: Mapping[Balance, Callable[[Candidate], float]] = {
+            "in_order": lambda _: 0.0,
+            "least_used": lambda one: self.load(one).running + self.load(one).requests * 1e-9,
+            "weighted": lambda one: -math.log(1.0 - self._chance()) / one.weight,
+            "lowest_latency": self._latency,
+            "lowest_price": _price,
+        }
+
+    def order(self, plan: Plan) -> Sequence[Candidate]:
+        """The candidates in the order in which they are asked."""
+        if len(plan.targets) == 1 or plan.rule is None:
+            return plan.targets + plan.fallbacks
+        return (*sorted(plan.targets, key=self._orders[plan.rule.balance]), *plan.fallbacks)
+
+    def load(self, candidate: Candidate) -> Load:
+        """What is known of it."""
+        key = candidate.route.spec.provider, candidate.route.model
+        load = self._loads.get(key)
+        if load is None:
+            load = self._loads[key] = Load()
+        return load
+
+    def began(self, load: Load, seconds: float) -> None:
+        """It began to answer after so long."""
+        now = self._clock()
+        fresh = load.latency and now - load.measured_at < _TRUSTED_SECONDS
+        load.latency = load.latency + _WEIGHT_OF_NEW * (seconds - load.latency) if fresh else seconds
+        load.measured_at = now
+
+    def _latency(self, candidate: Candidate) -> float:
+        """Who was not asked lately comes first, by one request: nothing else can tell how it does now."""
+        load = self.load(candidate)
+        if load.latency and self._clock() - load.measured_at < _TRUSTED_SECONDS:
+            return load.latency
+        return math.inf if load.running else 0.0
+
+
+def _price(candidate: Candidate) -> float:
+    """Dollars for a million tokens in and as many out; a price that is unknown is not low."""
+    route = candidate.route
+    price = next((one.price for one in route.spec.models if one.id == route.model), None)
+    if price is None or price.input_mtok is None or price.output_mtok is None:
+        return math.inf
+    return float(price.input_mtok + price.output_mtok)

@@ -1,0 +1,43 @@
+"""A request as it goes to one provider."""
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from modelscan.clients.registry import Route
+from modelscan.errors import ServiceUnavailable
+from router_app.upstream import Headers, UpstreamAnswer
+
+__all__ = ["Outgoing", "Prepare", "Tell", "filled", "static"]
+
+Tell = Callable[[UpstreamAnswer, Headers], Awaitable[None]]
+"""Tells the caller a provider's answer, with those of its headers that go on."""
+
+
+class Outgoing(NamedTuple):
+    """What goes to one provider, and how its answer is told."""
+
+    url: str
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    tell: Tell
+
+
+Prepare = Callable[[Route], Outgoing]
+"""Makes the request for one provider. Raises what says that it cannot be asked this."""
+
+
+def static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
+    """The specification's headers, but for those that the caller gives a value of their own."""
+    static = {name.lower().encode(): value.encode() for name, value in route.spec.headers.items()}
+    return [*({b"content-type": b"application/json"} | static | dict(passed)).items()]
+
+
+def filled(route: Route, url: str) -> str:
+    """The URL, unless a variable of it is not set; raises ServiceUnavailable then."""
+    if "${" in url:
+        variable = url.partition("${")[2].partition("}")[0]
+        raise ServiceUnavailable(
+            f"The address of {route.spec.provider} contains {variable}, which is not set.",
+            hint=f"Set {variable} in the service's environment and start it again.",
+        )
+    return url
