@@ -16,6 +16,8 @@ from modelscan.wire import SURFACES, Surface
 from modelscan.wire.openai_chat import OPENAI_CHAT
 
 __all__ = [
+    "HeadTooLarge",
+    "HeadTooSlow",
     "STATUSES",
     "TooLarge",
     "answer_for",
@@ -35,10 +37,24 @@ class TooLarge(InvalidInput):
     code = "too-large"
 
 
+class HeadTooLarge(InvalidInput):
+    """More headers than any client needs."""
+
+    code = "head-too-large"
+
+
+class HeadTooSlow(InvalidInput):
+    """A head that does not come to its end."""
+
+    code = "head-too-slow"
+
+
 STATUSES: Mapping[type[ModelScanError], HTTPStatus] = {
     ModelScanError: HTTPStatus.INTERNAL_SERVER_ERROR,
     InvalidInput: HTTPStatus.BAD_REQUEST,
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HeadTooLarge: HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HeadTooSlow: HTTPStatus.REQUEST_TIMEOUT,
     errors.InvalidConfiguration: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,

@@ -24,6 +24,7 @@ from modelscan.visible import visible
 from router_app.auth import admin_token
 from router_app.doorway import Doorway
 from router_app.gate import Gate
+from router_app.heads import BoundedHeads
 
 __all__ = ["OneLine", "run"]
 
@@ -81,7 +82,7 @@ class _Server(uvicorn.Server):
 def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="off",
         log_config=None,
