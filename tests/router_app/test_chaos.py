@@ -129,7 +129,7 @@ FAULTS = {
     "sends 10,000 headers": Fault(many_headers, *NO_ANSWER),
     "changes the protocol": Fault(lambda _: raw(b"HTTP/1.1 101 Go\r\nupgrade: h2c\r\n\r\n"), *NO_ANSWER),
     "redirects": Fault(status(307, b"", location="http://127.0.0.1:9/"), *NO_ANSWER),
-    "sends a chunk of no size": Fault(after(b"transfer-encoding: chunked", b"zz\r\n"), "502", "ends", "502", "502"),
+    "sends a chunk of no size": Fault(after(b"transfer-encoding: chunked", b"zz\r\n"), *NO_ANSWER),
     "ends within its length": Fault(after(b"content-length: 999", b" "), "502", "ends", "502", "502"),
     "cuts its first part": Fault(cut(0.05, reset=False), "502", "ends", "502", "502"),
     "cuts its last part": Fault(cut(0.9, reset=False), "502", "ends", "502", "ends"),

@@ -216,7 +216,7 @@ def test_the_time_for_all_attempts_is_limited(settings: Settings) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "upstream-timeout")
     assert answer.headers["x-modelscan-path"] == "one no key upstream-timeout"
     slow = Moody([500])
-    routing = {"total_seconds": 0.2, "retry_seconds": 0.3, "longest_retry_seconds": 1.0, "retries": 5}
+    routing = {"total_seconds": 0.2, "retry_seconds": 0.5, "longest_retry_seconds": 1.0, "retries": 5}
     answer = chatted(settings, {"one": slow}, rule("one/echo"), routing=routing)
     assert (answer.status_code, answer.json()["error"]["code"], len(slow.keys)) == (504, "upstream-timeout", 1)
 
