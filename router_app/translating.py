@@ -62,7 +62,7 @@ class Translating:
         stream = self._translation.stream_of(self._provider)
         # Custom REST comes as its mapping says, whatever it is called.
         lines = self._spec.rest is not None and self._spec.rest.stream.framing == "ndjson"
-        last = b""
+        last, fault = b"", None
         try:
             if lines or comes_piece_by_piece(answer.headers):
                 async for chunk in answer.chunks():
@@ -75,14 +75,14 @@ class Translating:
             else:
                 last = _as_one(stream, await whole_body(exchange, answer))
         except UpstreamFailed as error:
-            last = stream.broken(str(error), error.code)
+            last, fault = stream.broken(str(error), error.code), error
         finally:
             exchange.usage = stream.usage
         if stream.failed and not exchange.status:
-            raise UpstreamFailed(stream.failed.message, hint="Ask again.")
+            raise fault or UpstreamFailed(stream.failed.message, hint="Ask again.")
         await self._tell(stream, last, headers)
         if stream.failed:
-            exchange.status, exchange.error_code = 502, UpstreamFailed.code
+            exchange.status, exchange.error_code = 502, (fault or UpstreamFailed).code
         await exchange.finish(b"")
 
     async def _tell(self, stream: StreamTranslation, told: bytes, headers: Headers) -> None:

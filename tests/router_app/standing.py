@@ -59,10 +59,12 @@ class Upstream:
     act: Act = field(default=lambda _: asyncio.sleep(0))
     asked: list[tuple[bytes, bytes]] = field(default_factory=list)
     """(head, body) of each request."""
+    take: Callable[[Wire], Awaitable[tuple[bytes, bytes]]] = request_on
+    """Reads a request."""
 
     async def __call__(self, wire: Wire) -> None:
         while True:
-            self.asked.append(await request_on(wire))
+            self.asked.append(await self.take(wire))
             await self.act(wire)
 
 
