@@ -1,0 +1,1 @@
+"""Other people's clients against the router, unchanged but for base URL and key."""

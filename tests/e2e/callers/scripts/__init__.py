@@ -1,0 +1,1 @@
+"""One script a client, run in the clients' own environment; none imports ModelScan."""
