@@ -20,7 +20,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 class Small(BoundedHeads):
     most_bytes = 2000
-    seconds = 0.2
+    seconds = 0.1
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
