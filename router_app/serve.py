@@ -22,9 +22,9 @@ from modelscan.errors import InvalidConfiguration
 from modelscan.settings import ConfigWarning, Settings, ensure_data_dir
 from modelscan.visible import visible
 from router_app.auth import admin_token
+from router_app.bounded import BoundedHttp
 from router_app.doorway import Doorway
 from router_app.gate import Gate
-from router_app.heads import BoundedHeads
 
 __all__ = ["OneLine", "run"]
 
@@ -82,7 +82,7 @@ class _Server(uvicorn.Server):
 def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
-        http=BoundedHeads,
+        http=BoundedHttp,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -24,8 +24,8 @@ class Relay:
         self._hide = hide_usage
         self._last_event = last
         self._rest = b""
-        self._last = b""
-        """The last bytes that came."""
+        self._before = self._last = b""
+        """The last two chunks that came."""
         self._whole = True
         """Whether what came so far ended with the end of an event."""
 
@@ -42,12 +42,13 @@ class Relay:
     @property
     def ended(self) -> bool:
         """Whether the last event is the one that ends a stream."""
-        data = self._last.rstrip().rpartition(b"\ndata:")[2]
-        return self._last.endswith(_ENDS) and self._last_event.fullmatch(data) is not None
+        came = self._before[-_LAST:] + self._last
+        data = came.rstrip().rpartition(b"\ndata:")[2]
+        return came.endswith(_ENDS) and self._last_event.fullmatch(data) is not None
 
     def feed(self, chunk: bytes) -> bytes:
         """What of this chunk goes to the caller now."""
-        self._last = chunk if len(chunk) > _LAST else self._last[-_LAST:] + chunk
+        self._before, self._last = self._last, chunk
         found = chunk.find(b'"usage"')
         whole, self._whole = self._whole, chunk.endswith(_ENDS)
         if whole and self._whole and found < 0 and b'"error"' not in chunk:

@@ -4,9 +4,12 @@ import gzip
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import anthropic
 import httpx2
+import openai
 import pytest
 
 from tests.router_app.leftovers import nothing_left
@@ -193,6 +196,42 @@ def test_a_provider_that(stood: Standing, name: str) -> None:
             check("as it is", asked, await ask(stood, asked), act)
 
     stood.tell(story)
+
+
+@pytest.mark.parametrize("name", [name for name, fault in FAULTS.items() if fault.other != "right"])
+def test_the_official_clients_raise_their_own_errors_at_a_provider_that(stood: Standing, name: str) -> None:
+    fault = FAULTS[name]
+
+    async def chat(stream: bool) -> None:
+        asked: Any = {"model": "anthropic-messages/echo", "messages": HELLO, "stream": stream}
+        await drained(await stood.openai.chat.completions.create(**asked))
+
+    async def respond(stream: bool) -> None:
+        asked: Any = {"model": "openai-chat/echo", "input": "hi", "stream": stream}
+        await drained(await stood.openai.responses.create(**asked))
+
+    async def message(stream: bool) -> None:
+        asked: Any = {"model": "openai-chat/echo", "messages": HELLO, "max_tokens": 9, "stream": stream}
+        await drained(await stood.claude.messages.create(**asked))
+
+    clients = [(chat, MESSAGES, openai.APIError), (respond, CHAT, openai.APIError), (message, CHAT, anthropic.APIError)]
+    for ask_it, provider, error in clients:
+        for stream in (False, True):
+            asked = Asked(MESSAGES if provider == CHAT else CHAT, provider, stream)
+            stood.upstream.act = fault.does(asked)
+            if fault.wanted(asked) == "right":
+                stood.tell(partial(ask_it, stream))
+                continue
+            with pytest.raises(error) as told:
+                stood.tell(partial(ask_it, stream))
+            if fault.wanted(asked).isdigit():
+                assert told.value.status_code == int(fault.wanted(asked))  # type: ignore[attr-defined]  # Both have it.
+
+
+async def drained(answer: Any) -> None:
+    if hasattr(answer, "__aiter__"):
+        async for _ in answer:
+            pass
 
 
 def check(wanted: str, asked: Asked, answer: httpx2.Response, act: Act) -> None:

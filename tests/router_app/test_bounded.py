@@ -1,4 +1,4 @@
-"""The heads of requests have a limit on their size and their time; all else is uvicorn's."""
+"""Heads of requests have a limit on their size and their time, and bodies do not stand still; all else is uvicorn's."""
 
 import asyncio
 import json
@@ -11,22 +11,30 @@ from starlette.types import Receive, Scope, Send
 
 from modelscan.reference.server import listen
 from router_app import serve
-from router_app.heads import BoundedHeads
+from router_app.bounded import BoundedHttp
 
 FIRST = b"POST /v1/messages HTTP/1.1\r\nhost: a\r\n"
 WHOLE = FIRST + b"content-length: 2\r\n\r\nhi"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-class Small(BoundedHeads):
+class Small(BoundedHttp):
     most_bytes = 2000
     seconds = 0.1
 
 
+class Patient(Small):
+    """For what must not run into a limit, on a busy machine either."""
+
+    seconds = 0.5
+
+
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers once the body has come, or waits until its caller has left."""
-    while (await receive()).get("more_body"):
+    while (message := await receive()).get("more_body"):
         pass
+    if message["type"] == "http.disconnect":
+        return
     while scope["path"] == "/wait" and (await receive())["type"] != "http.disconnect":
         pass
     headers = [(b"content-length", b"2")]
@@ -35,8 +43,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @asynccontextmanager
-async def talking() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    config = uvicorn.Config(app, http=Small, log_config=None, access_log=False, lifespan="off")
+async def talking(http: type[Small]) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    config = uvicorn.Config(app, http=http, log_config=None, access_log=False, lifespan="off")
     server = uvicorn.Server(config)
     with listen() as listening:
         task = asyncio.create_task(server._serve([listening]))
@@ -50,9 +58,9 @@ async def talking() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamW
                 await task
 
 
-def tell(talk: Talk) -> None:
+def tell(talk: Talk, http: type[Small] = Small) -> None:
     async def story() -> None:
-        async with asyncio.timeout(10), talking() as (reader, writer):
+        async with asyncio.timeout(10), talking(http) as (reader, writer):
             await talk(reader, writer)
 
     asyncio.run(story())
@@ -66,7 +74,7 @@ async def answered(reader: asyncio.StreamReader) -> bytes:
 
 
 def test_the_service_is_served_with_it() -> None:
-    assert serve._server(app).config.http is BoundedHeads
+    assert serve._server(app).config.http is BoundedHttp
 
 
 @pytest.mark.parametrize("lines", [b"x-a: y\r\n" * 400, b"x-long: " + b"y" * 4000])
@@ -114,7 +122,21 @@ def test_heads_in_pieces_bodies_and_requests_in_a_row_are_served() -> None:
         assert (await answered(reader)).startswith(b"HTTP/1.1 200")
         assert (await answered(reader)).startswith(b"HTTP/1.1 200")
 
-    tell(talk)
+    tell(talk, Patient)
+
+
+@pytest.mark.parametrize("body", [b"content-length: 9\r\n\r\nhi", b"transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n"])
+def test_a_body_that_stands_still_is_not_waited_for_and_one_that_moves_is(body: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(FIRST + b"content-length: 15\r\n\r\n")
+        for _ in range(15):
+            writer.write(b"x")
+            await asyncio.sleep(Patient.seconds / 12)  # It is what is tested: longer than the limit in all.
+        await answered(reader)
+        writer.write(FIRST + body)
+        assert await reader.read() == b""
+
+    tell(talk, Patient)
 
 
 def test_no_error_is_written_into_the_answer_to_the_request_before() -> None:

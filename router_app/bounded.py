@@ -1,4 +1,4 @@
-"""The head of a caller's request, which uvicorn reads without a limit: its size and its time are bounded here."""
+"""What a caller sends, which uvicorn awaits without a limit: a head is bounded here, and a body may not stand still."""
 
 import asyncio
 from http import HTTPStatus
@@ -9,14 +9,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from modelscan.errors import InvalidInput
 from router_app.problems import HeadTooLarge, HeadTooSlow, answer_for
 
-__all__ = ["BoundedHeads"]
+__all__ = ["BoundedHttp"]
 
 _MOST_BYTES = 256 * 1024
 _SECONDS = 30.0
 
 
-class BoundedHeads(HttpToolsProtocol):
-    """uvicorn's HTTP. A head that comes in one piece, as nearly all do, costs one comparison more."""
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP. A request that comes in one piece, as nearly all do, costs two comparisons more."""
 
     most_bytes = _MOST_BYTES
     seconds = _SECONDS
@@ -25,6 +25,8 @@ class BoundedHeads(HttpToolsProtocol):
         super().__init__(*given, **named)
         self._in_head = True
         self._head_bytes = 0
+        self._moved = 0.0
+        """When the last piece of a body came."""
         self._slow: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -39,6 +41,9 @@ class BoundedHeads(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._more(len(data))
+        elif self.cycle is not None and self.cycle.more_body:
+            self._moved = self.loop.time()
+            self._slow = self._slow or self.loop.call_later(self.seconds, self._late)
 
     def on_message_begin(self) -> None:
         self._in_head = True
@@ -60,11 +65,23 @@ class BoundedHeads(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._slow = None
-        if self._head_bytes:
+        if not self._in_head:
+            self._body_late()
+        elif self._head_bytes:
             wrong = f"The request's head did not come within {self.seconds:g} s."
             self._refuse(HeadTooSlow(wrong, hint="Send it at once."))
         else:
             self.transport.close()
+
+    def _body_late(self) -> None:
+        """The endpoint hears that its caller has left; nobody else could answer in its place."""
+        if self.cycle is None or not self.cycle.more_body:
+            return
+        quiet = 0.0 if self.flow.read_paused else self.loop.time() - self._moved
+        if quiet >= self.seconds:
+            self.transport.close()
+        else:
+            self._slow = self.loop.call_later(self.seconds - quiet, self._late)
 
     def _refuse(self, error: InvalidInput) -> None:
         """Answer, unless the answer to the request before is on its way, and close."""
