@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 import uvicorn
+import uvloop
 from starlette.types import Receive, Scope, Send
 
 from modelscan.reference.server import listen
@@ -63,7 +64,7 @@ def tell(talk: Talk, http: type[Small] = Small) -> None:
         async with asyncio.timeout(10), talking(http) as (reader, writer):
             await talk(reader, writer)
 
-    asyncio.run(story())
+    uvloop.run(story())
 
 
 async def answered(reader: asyncio.StreamReader) -> bytes:
