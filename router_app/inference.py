@@ -184,7 +184,7 @@ async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, headers: Hea
         last = b"\n\n" + exchange.protocol.stream_error(body)
     finally:
         exchange.usage = relay.usage
-    if relay.failed:
+    if relay.failed():
         exchange.status, exchange.error_code = 502, UpstreamFailed.code
     await exchange.finish(last)
 

@@ -34,9 +34,11 @@ class Relay:
         """(prompt, completion) tokens seen so far."""
         return self._usage.usage
 
-    @property
     def failed(self) -> bool:
-        """Whether the provider told an error."""
+        """Whether the provider told an error, which is the last of a stream, or the last but one."""
+        # Looked for once, at the end: in each chunk it would cost as much as all the rest.
+        if b'"error"' in (tail := self._before + self._last):
+            self._usage.feed(b"\n" + tail + b"\n")
         return self._usage.failed
 
     @property
@@ -51,7 +53,7 @@ class Relay:
         self._before, self._last = self._last, chunk
         found = chunk.find(b'"usage"')
         whole, self._whole = self._whole, chunk.endswith(_ENDS)
-        if whole and self._whole and found < 0 and b'"error"' not in chunk:
+        if whole and self._whole and found < 0:
             return chunk  # Whole events without usage: nearly all of a stream.
         plain = _last_end(chunk, found) if whole and found >= 0 else 0
         self._usage.feed(chunk[plain:] if plain else chunk)

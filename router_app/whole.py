@@ -48,9 +48,8 @@ def usage_in(protocol: WireProtocol, body: bytes) -> Usage:
 
 def comes_piece_by_piece(headers: Headers) -> bool:
     """Whether it comes event by event, or line by line."""
-    return is_event_stream(headers) or any(
-        name.lower() == b"content-type" and value.lower().startswith(_LINES) for name, value in headers
-    )
+    kind = next((value.lower() for name, value in headers if name.lower() == b"content-type"), b"")
+    return b"text/event-stream" in kind or kind.startswith(_LINES)
 
 
 def is_event_stream(headers: Headers) -> bool:

@@ -50,11 +50,11 @@ def test_usage_is_seen_either_way(hide: bool) -> None:
 
 @pytest.mark.parametrize("hide", [True, False])
 def test_an_error_is_noted_however_the_stream_is_split(hide: bool) -> None:
-    failing = CHUNK + b'\n\ndata: {"error": {"message": "a"}}\n\n'
+    failing = CHUNK + b'\n\ndata: {"error": {"message": "a"}}\n\ndata: [DONE]\n\n'
     for cut in range(len(failing)):
         passed, relay = relayed(failing, [cut], hide_usage=hide)
-        assert (passed, relay.failed) == (failing, True)
-    assert not relayed(CHUNK + b'\n\ndata: {"error": null}\n\ndata: ["error"]\n\n', [9], hide_usage=hide)[1].failed
+        assert (passed, relay.failed()) == (failing, True)
+    assert not relayed(CHUNK + b'\n\ndata: {"error": null}\n\ndata: ["error"]\n\n', [9], hide_usage=hide)[1].failed()
 
 
 @pytest.mark.parametrize("row", [row for row in WIRE_PROTOCOLS if row.served_at], ids=lambda row: row.dialect)
