@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 import httpx2
 from starlette.types import ASGIApp
 
+from modelscan.catalog.database import Database
+from modelscan.catalog.detached import DetachedDatabase
 from modelscan.settings import Settings, load
 from modelscan.sources.http import tls
 from modelscan.types import Identifier
@@ -34,12 +36,14 @@ async def running(
 
     `url` is where it listens already: the processes beside it are told, and call back.
     """
+    database = DetachedDatabase(Database(settings.database_path, settings.database.wait_seconds))
     async with httpx2.AsyncClient(timeout=10.0, verify=tls(), trust_env=False) as http:
         service = Service(
             settings,
             environ,
             gate=gate,
             notify=lambda: dispatcher.enqueue(),
+            database=database,
             reread=lambda: load(environ=environ).settings,
         )
         companions = Companions(settings, environ, service.parts, http, tell=tell)
@@ -59,6 +63,7 @@ async def running(
                 _log.warning("%d requests did not finish in %g s", cancelled, seconds)
             await asyncio.gather(dispatching, return_exceptions=True)
             await service.close()
+            await asyncio.to_thread(database.close)
 
 
 async def _dispatch(service: Service, dispatcher: Dispatcher, url: str) -> None:

@@ -47,12 +47,13 @@ class Service:
         *,
         gate: Gate,
         notify: Callable[[], None],
+        database: Database | None = None,
         reread: Callable[[], Settings] | None = None,
     ) -> None:
         self.settings = settings
         self.parts = Parts()
         self.gate = gate
-        self.database = Database(settings.database_path, settings.database.wait_seconds)
+        self.database = database or Database(settings.database_path, settings.database.wait_seconds)
         self.discoveries = Discoveries(self.database, notify)
         self.journal = Journal(settings.journal_dir)
         self.allowed_private: set[str] = set(settings.discovery.allowed_private_hosts)

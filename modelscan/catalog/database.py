@@ -3,75 +3,22 @@
 import fcntl
 import os
 import random
-import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import duckdb
-
+from modelscan.catalog.connection import Connection, FileFault
 from modelscan.errors import CatalogBusy, CatalogError
+
+if TYPE_CHECKING:
+    from modelscan.catalog.engine import Engine, LocalConnection
 
 __all__ = ["Connection", "Database"]
 
 T = TypeVar("T")
-
-Connection = duckdb.DuckDBPyConnection
-
-
-class _Engine:
-    """A DuckDB without a file of its own, kept warm: a file is attached to it only while somebody uses that file.
-
-    One a file and process: to close a file drops all locks that the process has on it, so the last user alone may.
-    """
-
-    _made: ClassVar["weakref.WeakValueDictionary[Path, _Engine]"] = weakref.WeakValueDictionary()
-    _making: ClassVar[threading.Lock] = threading.Lock()
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._guard = threading.Lock()
-        self._users = 0
-        self._engine: Connection | None = None
-
-    @classmethod
-    def of(cls, path: Path) -> "_Engine":
-        """The one of this file."""
-        path = path.absolute()
-        with cls._making:
-            return cls._made.get(path) or cls._made.setdefault(path, cls(path))
-
-    def connect(self, read_only: bool) -> Connection:
-        """A connection of its own to the file, for `release`; raises what DuckDB raises where it cannot be attached."""
-        with self._guard:
-            self._engine = self._engine or duckdb.connect(config={"temp_directory": f"{self._path}.tmp"})
-            if self._users == 0:
-                quoted = str(self._path).replace("'", "''")
-                self._engine.execute(f"ATTACH '{quoted}' AS catalogue{' (READ_ONLY)' if read_only else ''}")
-            self._users += 1
-            connection = self._engine.cursor()
-        try:
-            connection.execute("USE catalogue")
-        except duckdb.Error:
-            self.release(connection)
-            raise
-        return connection
-
-    def release(self, connection: Connection) -> None:
-        """Let go of a connection, and with the last one of the file."""
-        connection.close()
-        with self._guard:
-            self._users -= 1
-            if self._users or self._engine is None:
-                return
-            try:
-                self._engine.execute("DETACH catalogue")
-            except duckdb.Error:  # What was committed is in the file or its log; a new engine reads both.
-                self._engine.close()
-                self._engine = None
 
 
 class Database:
@@ -88,7 +35,6 @@ class Database:
     def __init__(self, path: Path, wait_seconds: float = 30.0) -> None:
         self.path = path
         self.wait_seconds = wait_seconds
-        self._engine = _Engine.of(path)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -128,12 +74,19 @@ class Database:
             finally:
                 self._engine.release(connection)
 
-    def _connected(self, read_only: bool) -> Connection | None:
+    @cached_property
+    def _engine(self) -> "Engine":
+        # Imported by the first who works with it: a router has another process do that.
+        from modelscan.catalog.engine import Engine
+
+        return Engine.of(self.path)
+
+    def _connected(self, read_only: bool) -> "LocalConnection | None":
         try:
             if not self.path.exists():
-                _make(self.path)
+                self._engine.make()
             return self._engine.connect(read_only)
-        except duckdb.IOException as error:
+        except FileFault as error:
             if "Could not set lock" in str(error):
                 return None
             raise CatalogError(
@@ -169,11 +122,3 @@ def _locked(descriptor: int, lock: int) -> bool | None:
     except BlockingIOError:
         return None
     return True
-
-
-def _make(path: Path) -> None:
-    """Made under another name: DuckDB cannot open the file of a process that was killed while it made it."""
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    duckdb.connect(fresh).close()
-    fresh.rename(path)

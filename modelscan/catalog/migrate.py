@@ -3,9 +3,8 @@
 import hashlib
 from importlib import resources
 
-import duckdb
-
-from modelscan.catalog.database import Connection, Database
+from modelscan.catalog.connection import Connection, TableMissing
+from modelscan.catalog.database import Database
 from modelscan.errors import MigrationError
 from modelscan.types import utc_now
 
@@ -52,7 +51,7 @@ def _applied_by_reading(database: Database) -> dict[str, str]:
 def _applied(connection: Connection) -> dict[str, str]:
     try:
         return dict(connection.execute("SELECT name, sha256 FROM schema_migrations").fetchall())
-    except duckdb.CatalogException:
+    except TableMissing:
         return {}
 
 

@@ -15,8 +15,7 @@ def rows(
 ) -> list[dict[str, Any]]:
     """Run `sql` with bound `parameters`; one dictionary a row, by column name."""
     found = connection.execute(sql, parameters)
-    names = [column[0] for column in found.description or ()]
-    return [dict(zip(names, values, strict=True)) for values in found.fetchall()]
+    return [dict(zip(found.names, values, strict=True)) for values in found.values]
 
 
 def query(name: str) -> str:

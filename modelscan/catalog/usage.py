@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import duckdb
 from pydantic import AwareDatetime
 
-from modelscan.catalog.database import Connection, Database
+from modelscan.catalog.connection import Connection, ConstraintBroken, FileFault
+from modelscan.catalog.database import Database
 from modelscan.catalog.rows import query, rows
 from modelscan.errors import CatalogError
 from modelscan.types import Frozen
@@ -42,11 +42,11 @@ def ingest(database: Database, file: Path) -> int:
     try:
         with database.write() as connection:
             return _ingest(connection, file)
-    except duckdb.IOException:
+    except FileFault:
         if file.exists():
             raise
         return 0
-    except duckdb.ConstraintException as error:
+    except ConstraintBroken as error:
         raise CatalogError(
             f"{file.name} holds lines that are no usage rows: {error}", hint="It was not written by ModelScan."
         ) from error

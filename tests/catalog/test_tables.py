@@ -4,10 +4,10 @@ import hashlib
 from datetime import timedelta
 from decimal import Decimal
 
-import duckdb
 import pytest
 
 from modelscan.catalog import discoveries, keys, providers, records, versions
+from modelscan.catalog.connection import ConstraintBroken
 from modelscan.catalog.database import Database
 from modelscan.catalog.options import get_option, set_option
 from modelscan.errors import DiscoveryNotFound, KeyLimitReached
@@ -60,7 +60,7 @@ def test_models_that_are_gone_are_gone(database: Database) -> None:
 
 
 def test_foreign_keys_are_enforced(database: Database) -> None:
-    with pytest.raises(duckdb.ConstraintException), database.write() as connection:
+    with pytest.raises(ConstraintBroken), database.write() as connection:
         connection.execute("INSERT INTO model_families VALUES ('nobody', 'x')")
 
 

@@ -230,3 +230,10 @@ def approve_in_the_prefect_ui(service: Service, identifier: str) -> None:
     url = f"/api/discoveries/{held['id']}"
     eventually(lambda: service.api("GET", url).json()["state"] == "succeeded", what="the publication")
     assert service.chat(identifier).status_code == 200
+
+
+def test_the_router_itself_holds_no_duckdb(service: Service, demo: object) -> None:
+    assert service.process is not None
+    loaded = Path(f"/proc/{service.process.pid}/maps").read_text()
+    assert "uvloop" in loaded
+    assert "duckdb" not in loaded

@@ -6,13 +6,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import orjson
 import pytest
 from pydantic import SecretStr
 
 from modelscan.catalog import keys as table
 from modelscan.catalog import usage
+from modelscan.catalog.connection import FileFault
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.errors import CatalogBusy
@@ -146,7 +146,7 @@ def test_a_segment_that_another_process_took_in_has_no_rows(database: Database, 
 
 def test_a_segment_that_cannot_be_opened_is_not_lost(database: Database, folder: Path) -> None:
     (folder / "0.jsonl").mkdir(parents=True)
-    with pytest.raises(duckdb.IOException):
+    with pytest.raises(FileFault):
         usage.ingest(database, folder / "0.jsonl")
 
 
