@@ -20,7 +20,7 @@ from modelscan.types import Auth
 from tests.e2e.service import Service
 from tests.router_app.routers import a_spec, publish
 
-__all__ = ["GATEWAYS", "Gateway", "Started"]
+__all__ = ["GATEWAYS", "Gateway", "Started", "own_gateway"]
 
 MODEL = "bench"
 KEY = "sk-bench-0123456789abcdef"
@@ -127,10 +127,10 @@ def _own_version(_: Path) -> str:
     return __version__
 
 
-def _modelscan(_: Path, folder: Path, upstream: str) -> Started:
+def _modelscan(_: Path, folder: Path, upstream: str, **env: str) -> Started:
     """The real service with a key, the journal and the catalogue; its Prefect is elsewhere, and away."""
     generated = {"MODELSCAN_GENERATION_PATH": str(folder / "generated")}
-    service = Service(folder, {"PREFECT_API_URL": "http://127.0.0.1:9/api", **generated})
+    service = Service(folder, {"PREFECT_API_URL": "http://127.0.0.1:9/api", **generated, **env})
     settings = load(environ=service.environment).settings
     settings.data_dir.mkdir(mode=0o700, parents=True)
     publish(settings, a_spec(upstream, "bench", (MODEL,), auth=Auth()))
@@ -176,8 +176,17 @@ def _vllm_router(installed: Path, folder: Path, upstream: str) -> Started:
     return Started(f"http://127.0.0.1:{port}/v1/chat/completions", MODEL, process)
 
 
+def own_gateway(**env: str) -> Gateway:
+    """ModelScan's router with these settings."""
+
+    def start(installed: Path, folder: Path, upstream: str) -> Started:
+        return _modelscan(installed, folder, upstream, **env)
+
+    return Gateway("modelscan", _own_version, start)
+
+
 GATEWAYS: tuple[Gateway, ...] = (
-    Gateway("modelscan", _own_version, _modelscan),
+    own_gateway(),
     Gateway("vllm-router", _pip("vllm-router"), _vllm_router),
     Gateway("portkey", _npm("@portkey-ai/gateway"), _portkey),
     Gateway("litellm", _pip("litellm[proxy]"), _litellm),

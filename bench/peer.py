@@ -1,7 +1,8 @@
 """`python -m bench.peer PORT`: a provider that costs next to nothing, so that a bench measures the router before it.
 
 It answers POST with one small chat, or with a stream of 100 chunks where the body asks for a stream, and GET with a
-list of its one model.
+list of its one model. The last message may ask for more: `fail` is answered with a 500, and a stream for `slow` brings
+five chunks a second.
 """
 
 import asyncio
@@ -21,8 +22,7 @@ _BASE = {"id": "chatcmpl-bench", "created": 1_700_000_000, "model": "bench"}
 
 def _plain() -> bytes:
     choice = {"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}
-    body = json.dumps({**_BASE, "object": "chat.completion", "choices": [choice], "usage": _USAGE}).encode()
-    return _HEAD % b"application/json" + b"content-length: %d\r\n\r\n" % len(body) + body
+    return _told(_HEAD, {**_BASE, "object": "chat.completion", "choices": [choice], "usage": _USAGE})
 
 
 def _events() -> list[bytes]:
@@ -37,12 +37,16 @@ def _events() -> list[bytes]:
     return framed
 
 
-def _models() -> bytes:
-    body = json.dumps({"object": "list", "data": [{"id": "bench", "object": "model"}]}).encode()
-    return _HEAD % b"application/json" + b"content-length: %d\r\n\r\n" % len(body) + body
+def _told(head: bytes, said: object) -> bytes:
+    body = json.dumps(said).encode()
+    return head % b"application/json" + b"content-length: %d\r\n\r\n" % len(body) + body
 
 
-PLAIN, EVENTS, MODELS = _plain(), _events(), _models()
+PLAIN, EVENTS = _plain(), _events()
+MODELS = _told(_HEAD, {"object": "list", "data": [{"id": "bench", "object": "model"}]})
+FAILED = _told(b"HTTP/1.1 500 No\r\ncontent-type: %b\r\n", {"error": {"message": "It failed."}})
+_PAUSE = 0.2
+_SLOW_CHUNKS = 50
 
 
 class Peer(asyncio.Protocol):
@@ -63,8 +67,13 @@ class Peer(asyncio.Protocol):
         body, self._body = self._body, b""
         if self._parser.get_method() == b"GET":
             self._transport.write(MODELS)
+        elif b'"fail"' in body:
+            self._transport.write(FAILED)
         elif b'"stream":true' in body.replace(b" ", b""):
-            self._next(0)
+            if b'"slow"' in body:
+                self._slowly(0)
+            else:
+                self._next(0)
         else:
             self._transport.write(PLAIN)
 
@@ -72,6 +81,15 @@ class Peer(asyncio.Protocol):
         self._transport.write(EVENTS[number])
         if number + 1 < len(EVENTS):
             asyncio.get_running_loop().call_soon(self._next, number + 1)
+
+    def _slowly(self, number: int) -> None:
+        """Some of the chunks, from the first to the last, with a pause after each."""
+        if self._transport.is_closing():
+            return
+        self._transport.write(EVENTS[number])
+        if number + 1 < len(EVENTS):
+            following = number + 1 if number < _SLOW_CHUNKS else len(EVENTS) - 1
+            asyncio.get_running_loop().call_later(_PAUSE, self._slowly, following)
 
 
 async def _serve(port: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import logging
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -49,9 +50,16 @@ def run(settings: Settings, warnings: Sequence[ConfigWarning] = (), environ: Map
     for warning in warnings:
         _log.warning("configuration: %s", warning)
     ensure_data_dir(settings)
+    _allow_open_files()
     with _listening(settings) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, environ, listening))
     return 0
+
+
+def _allow_open_files() -> None:
+    """As many as this user may have: each request that runs holds two, and the usual limit is 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serve(settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> None:
