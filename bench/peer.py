@@ -78,6 +78,8 @@ class Peer(asyncio.Protocol):
             self._transport.write(PLAIN)
 
     def _next(self, number: int) -> None:
+        if self._transport.is_closing():
+            return
         self._transport.write(EVENTS[number])
         if number + 1 < len(EVENTS):
             asyncio.get_running_loop().call_soon(self._next, number + 1)

@@ -19,6 +19,9 @@ def main(model: str, key: str | None = None) -> None:
     parameters.n_ctx = 4096
     parameters.n_parallel = 2
     parameters.cpuparams.n_threads = 1  # two wait for each other on a busy machine: 10 s became 100 s
+    # The likeliest word each time: the same answer each time, and none that begins with half a character, for which the
+    # server leaves out the first event of a Messages stream.
+    parameters.sampling.temp = 0.0
     if key:
         parameters.api_keys = [key]
     server = xllamacpp.Server(parameters)
