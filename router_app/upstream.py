@@ -1,6 +1,7 @@
 """The way to the provider: a small interface, and a library client behind it."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Collection, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
@@ -63,10 +64,15 @@ class Upstream(Protocol):
 class LibraryUpstream:
     """httpx2 with a pool of its own; `allowed_private`, which hosts may be private, is read at each connect."""
 
-    def __init__(self, allowed_private: Collection[str]) -> None:
-        transport = httpx2.AsyncHTTPTransport(verify=tls(), trust_env=False)
+    def __init__(
+        self, allowed_private: Collection[str], *, http2: bool = False, context: ssl.SSLContext | None = None
+    ) -> None:
+        # The library has its context offer HTTP/2, or not: one that offers it is shared with nobody.
+        context = context or (httpx2.create_ssl_context() if http2 else tls())
+        transport = httpx2.AsyncHTTPTransport(verify=context, trust_env=False)
         transport._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls(),
+            ssl_context=context,
+            http2=http2,
             max_connections=None,
             max_keepalive_connections=256,
             keepalive_expiry=30.0,

@@ -1,6 +1,7 @@
 """One HTTP/1.1 connection: a request goes out, its answer's head comes, then its body as it arrives."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import NamedTuple, cast
 
@@ -10,6 +11,8 @@ __all__ = ["Broken", "Connection", "Limits"]
 
 _SLICE = 256 * 1024
 """A body larger than this is written piece by piece, as the other side takes it."""
+_SETTINGS = re.compile(rb"\0\0.\x04\0\0\0\0\0", re.DOTALL)
+"""The frame with which every server of HTTP/2 begins, whatever it was asked: settings, no flags, stream 0."""
 
 
 class Limits(NamedTuple):
@@ -47,6 +50,8 @@ class Connection(asyncio.Protocol):
         self._writable = asyncio.Event()
         self._writable.set()
         self._lost = False
+        self.speaks_http2 = False
+        """Whether it began in HTTP/2, which is not spoken here."""
         self._reset(busy=False)
 
     def _reset(self, *, busy: bool) -> None:
@@ -164,6 +169,10 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are none by their class
 
     def data_received(self, data: bytes) -> None:
+        if not self._answering and _SETTINGS.match(data):
+            self.speaks_http2 = True
+            self._break("it speaks HTTP/2 alone")
+            return
         if not self._busy or self._complete:
             self._break("it sent what nobody had asked for")
             return

@@ -3,16 +3,19 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
+from functools import cache
+from typing import Any
 
 import anyio
+import httpx2
 
 from modelscan import __version__
 from modelscan.errors import UpstreamFailed, UpstreamTimedOut
-from modelscan.sources.http import Resolve, checked_addresses, tls
+from modelscan.sources.http import Resolve, checked_addresses
 from router_app.hop.address import Address, Origin, address_of
 from router_app.hop.connection import Broken, Connection, Limits
-from router_app.upstream import WITHIN_SECONDS, Headers
+from router_app.upstream import WITHIN_SECONDS, Headers, LibraryUpstream, Upstream, UpstreamAnswer
 
 __all__ = ["PooledUpstream"]
 
@@ -23,10 +26,23 @@ _OWN = f"user-agent: modelscan/{__version__}\r\naccept: */*\r\naccept-encoding: 
 _OWN_LINES = 6
 
 
+class _OnlyHttp2(Exception):
+    """The server refused HTTP/1.1 when it was connected to."""
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One of its own: libraries change what theirs offers."""
+    context = httpx2.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 class PooledUpstream:
     """An `Upstream` over our own connections; `allowed_private`, which hosts may be private, is read at each connect.
 
-    It speaks HTTP/1.1 only, follows no redirect, keeps no cookie and heeds no proxy of the environment.
+    It speaks HTTP/1.1, follows no redirect, keeps no cookie and heeds no proxy of the environment. A server that
+    insists on HTTP/2 is spoken to by `library`, from then on.
     """
 
     def __init__(
@@ -39,6 +55,7 @@ class PooledUpstream:
         most_idle: int = _MOST_IDLE,
         context: ssl.SSLContext | None = None,
         resolve: Resolve = anyio.getaddrinfo,
+        library: Callable[[], Upstream] | None = None,
     ) -> None:
         self._allowed = allowed_private
         self._limits = limits or Limits()
@@ -47,6 +64,9 @@ class PooledUpstream:
         self._most_idle = most_idle
         self._context = context
         self._resolve = resolve
+        self._make_library = library or (lambda: LibraryUpstream(allowed_private, http2=True))
+        self._library: Upstream | None = None
+        self._of_library: set[Origin] = set()
         self._idle: dict[Origin, deque[tuple[float, Connection]]] = {}
         self._count = 0
         self._sweeper: asyncio.TimerHandle | None = None
@@ -54,12 +74,14 @@ class PooledUpstream:
 
     async def send(
         self, method: str, url: str, headers: Headers, body: bytes, within: float = WITHIN_SECONDS
-    ) -> "PooledAnswer":
+    ) -> UpstreamAnswer:
         """Send and wait for the head of the answer; raises UpstreamFailed, UpstreamTimedOut, HostRefused.
 
         A request on a connection that the other side had closed meanwhile is sent once more, on a new one.
         """
         address = _address(url)
+        if address.origin in self._of_library:
+            return await self._by_library(address.origin, method, url, headers, body, within)
         head = _head(method, address, headers, len(body))
         connection = self._taken(address.origin)
         if connection is not None:
@@ -68,10 +90,15 @@ class PooledUpstream:
             except Broken as error:
                 if not error.unanswered:
                     raise _failed(address.origin, error) from error
-        connection = await self._connected(address.origin, within)
+        try:
+            connection = await self._connected(address.origin, within)
+        except _OnlyHttp2:
+            return await self._by_library(address.origin, method, url, headers, body, within)
         try:
             return await self._asked(connection, address.origin, head, body, within)
         except Broken as error:
+            if connection.speaks_http2:  # What it was sent was no request in its eyes.
+                return await self._by_library(address.origin, method, url, headers, body, within)
             raise _failed(address.origin, error) from error
 
     async def aclose(self) -> None:
@@ -83,6 +110,8 @@ class PooledUpstream:
             for _, connection in waiting:
                 connection.abort()
         self._idle.clear()
+        if self._library:
+            await self._library.aclose()
 
     def let_go(self, origin: Origin, connection: Connection) -> None:
         """Take a connection back whose answer was read, or close it."""
@@ -104,6 +133,11 @@ class PooledUpstream:
             raise
         return PooledAnswer(self, origin, connection)
 
+    async def _by_library(self, origin: Origin, *asked: Any) -> UpstreamAnswer:
+        self._of_library.add(origin)
+        self._library = self._library or self._make_library()
+        return await self._library.send(*asked)
+
     def _taken(self, origin: Origin) -> Connection | None:
         """The idle connection that was used last: the others can grow old and go."""
         waiting = self._idle.get(origin)
@@ -120,6 +154,10 @@ class PooledUpstream:
             async with asyncio.timeout(seconds):
                 addresses = await checked_addresses(origin.host, origin.port, self._allowed, resolve=self._resolve)
                 return await self._first(origin, addresses)
+        except ssl.SSLError as error:
+            if "no application protocol" in str(error).lower().replace("_", " "):  # Python has no constant for it.
+                raise _OnlyHttp2 from error
+            raise _failed(origin, Broken(error.strerror or str(error))) from error
         except TimeoutError as error:
             words = f"it could not be connected to within {seconds:g} s"
             raise _failed(origin, Broken(words, late=True)) from error
@@ -139,7 +177,7 @@ class PooledUpstream:
             lambda: Connection(self._limits),
             address,
             origin.port,
-            ssl=(self._context or tls()) if origin.tls else None,
+            ssl=(self._context or _tls()) if origin.tls else None,
             server_hostname=origin.host if origin.tls else None,
         )
         return connection
