@@ -88,6 +88,7 @@ class Admin:
 
     async def stats(self, request: Request) -> Response:
         asked = request.query_params.get("model")
+        await self._service.flush()  # What was answered a moment ago counts, too.
         return _rows(await asyncio.to_thread(lambda: usage.stats(self._database, model=asked)))
 
     async def show_discovery(self, request: Request) -> Response:

@@ -34,6 +34,8 @@ __all__ = ["Service"]
 
 _AGAIN_SECONDS = 2.0
 _FLUSH_SECONDS = 1.0
+_BUSY_ROWS, _BUSY_SECONDS = 500, 5.0
+"""After so many rows at once the next wait longer: to open and close the catalogue costs as much as a thousand."""
 _log = logging.getLogger(__name__)
 
 
@@ -153,16 +155,18 @@ class Service:
         """Drain, make the parts anew, serve again: begun here, done beside."""
         self._begin(self._restart())
 
-    async def flush(self) -> None:
-        """Move the journal into the catalogue; rows that do not get in stay in the journal."""
+    async def flush(self) -> int:
+        """Move the journal into the catalogue, and return how many rows; those that do not get in stay there."""
+        added = 0
         async with self._flushing:
             try:
-                await asyncio.to_thread(flush, self.journal, self.database)
+                added = await asyncio.to_thread(flush, self.journal, self.database)
             except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are tried again
                 _log.error("the usage journal could not be flushed: %s", error)
                 self.parts.set("journal", "down", f"Rows wait in {self.settings.journal_dir.name}: {error}")
             else:
                 self.parts.set("journal", "up")
+        return added
 
     async def close(self) -> None:
         """Flush, and let go of everything. No request may be running."""
@@ -194,10 +198,9 @@ class Service:
 
     async def _flush_now_and_then(self) -> None:
         while not self._closing.is_set():
-            if self._opened.is_set():
-                await self.flush()
+            added = await self.flush() if self._opened.is_set() else 0
             with suppress(TimeoutError):
-                async with asyncio.timeout(_FLUSH_SECONDS):
+                async with asyncio.timeout(_BUSY_SECONDS if added >= _BUSY_ROWS else _FLUSH_SECONDS):
                     await self._closing.wait()
 
     async def _restart(self) -> None:
