@@ -21,7 +21,7 @@ def way(url: str, key: str, responses: bool) -> Way:
             model=model,
             base_url=f"{url}/v1",
             api_key=key,
-            max_tokens=max(limit, 16) if responses else limit,
+            max_tokens=limit,
             max_retries=0,
             use_responses_api=responses,
             stream_usage=True,

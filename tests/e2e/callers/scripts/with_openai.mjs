@@ -36,11 +36,11 @@ await tell((url, key) => {
     },
     responses: {
       async plain(model, limit) {
-        const done = await client.responses.create({ model, input: PROMPT, max_output_tokens: Math.max(limit, 16) });
+        const done = await client.responses.create({ model, input: PROMPT, max_output_tokens: limit });
         return { text: done.output_text, usage: used(done.usage) };
       },
       async streamed(model, limit) {
-        const stream = client.responses.stream({ model, input: PROMPT, max_output_tokens: Math.max(limit, 16) });
+        const stream = client.responses.stream({ model, input: PROMPT, max_output_tokens: limit });
         const pieces = [];
         for await (const event of stream) if (event.type === "response.output_text.delta") pieces.push(event.delta);
         return { pieces, usage: used((await stream.finalResponse()).usage) };

@@ -46,12 +46,12 @@ def ways(url: str, key: str) -> Mapping[str, Way]:
         return {"calls": calls, "text": done.choices[0].message.content}
 
     def response(model: str, limit: int) -> dict[str, Any]:
-        done = client.responses.create(model=model, input=PROMPT, max_output_tokens=max(limit, 16))
+        done = client.responses.create(model=model, input=PROMPT, max_output_tokens=limit)
         assert done.usage
         return {"text": done.output_text, "usage": [done.usage.input_tokens, done.usage.output_tokens]}
 
     def streamed_response(model: str, limit: int) -> dict[str, Any]:
-        with client.responses.stream(model=model, input=PROMPT, max_output_tokens=max(limit, 16)) as stream:
+        with client.responses.stream(model=model, input=PROMPT, max_output_tokens=limit) as stream:
             events: Any = list(stream)
         pieces = [event.delta for event in events if event.type == "response.output_text.delta"]
         # One that meets its limit is incomplete, for which the SDK's get_final_response has no word.

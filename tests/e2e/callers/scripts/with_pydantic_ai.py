@@ -16,12 +16,12 @@ from telling import PROMPT, Way, tell
 
 def way(made: Callable[[str], Any]) -> Way:
     def plain(model: str, limit: int) -> dict[str, Any]:
-        done = Agent(made(model)).run_sync(PROMPT, model_settings={"max_tokens": max(limit, 16)})
+        done = Agent(made(model)).run_sync(PROMPT, model_settings={"max_tokens": limit})
         usage = done.usage() if callable(done.usage) else done.usage
         return {"text": done.output, "usage": [usage.input_tokens, usage.output_tokens]}
 
     def streamed(model: str, limit: int) -> dict[str, Any]:
-        stream = Agent(made(model)).run_stream_sync(PROMPT, model_settings={"max_tokens": max(limit, 16)})
+        stream = Agent(made(model)).run_stream_sync(PROMPT, model_settings={"max_tokens": limit})
         pieces = list(stream.stream_text(delta=True, debounce_by=None))
         usage = stream.usage() if callable(stream.usage) else stream.usage
         return {"pieces": [one for one in pieces if one], "usage": [usage.input_tokens, usage.output_tokens]}

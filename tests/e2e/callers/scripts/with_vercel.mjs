@@ -13,7 +13,7 @@ globalThis.AI_SDK_LOG_WARNINGS = false;
 function way(named) {
   const used = (usage) => [usage.inputTokens, usage.outputTokens];
   const asking = (model, limit) => ({
-    model: named(model), prompt: PROMPT, maxOutputTokens: Math.max(limit, 16), maxRetries: 0,
+    model: named(model), prompt: PROMPT, maxOutputTokens: limit, maxRetries: 0,
   });
   return {
     async plain(model, limit) {
