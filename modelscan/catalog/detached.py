@@ -35,6 +35,7 @@ class DetachedDatabase(Database):
         super().__init__(database.path, database.wait_seconds)
         self._idle_seconds = idle_seconds
         self._one_at_a_time = threading.Lock()
+        self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
         self._channel: ipc.Connection[Any, Any] | None = None
 
@@ -51,13 +52,16 @@ class DetachedDatabase(Database):
             yield connection
 
     def close(self) -> None:
-        """End the process, once no transaction runs."""
+        """End the process, once no transaction runs; none begins any more."""
         with self._one_at_a_time:
+            self._closed = True
             self._end()
 
     @contextmanager
     def _transaction(self, kind: str) -> Iterator[Connection]:
         with self._one_at_a_time:
+            if self._closed:  # By a thread that goes on though its task was cancelled at the end.
+                raise CatalogError(f"The catalogue {self.path} is closed.", hint="The service ends.")
             try:
                 self._begin(kind)
                 try:

@@ -113,6 +113,9 @@ def test_it_ends_once_it_idles_and_is_started_again(tmp_path: Path) -> None:
     assert process_of(detached).pid != first.pid
     detached.close()
     detached.close()
+    with pytest.raises(CatalogError, match="is closed"), detached.read():
+        raise AssertionError("not reached")
+    assert detached._process is None
 
 
 def test_threads_take_turns(detached: DetachedDatabase) -> None:
