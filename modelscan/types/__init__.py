@@ -7,9 +7,11 @@ from modelscan.types.decision import Decision, DecisionKind
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId, fits_a_path, is_model_id
+from modelscan.types.price import PriceSource, PriceVersion, Rates, Tariff, Tier
 from modelscan.types.rest import FinishReason, RestAnswer, RestMapping, RestModels, RestRequest, RestStream
 from modelscan.types.spec import CUSTOM_REST, Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
 from modelscan.types.synthesis import AgentCall, CallOutcome, Change
+from modelscan.types.usage import Usage
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
 
 __all__ = [
@@ -43,9 +45,12 @@ __all__ = [
     "ModelSummary",
     "Operation",
     "Price",
+    "PriceSource",
+    "PriceVersion",
     "Provider",
     "ProviderId",
     "Quirks",
+    "Rates",
     "RestAnswer",
     "RestMapping",
     "RestModels",
@@ -54,6 +59,9 @@ __all__ = [
     "SdkVersion",
     "SourceGap",
     "SourceRecord",
+    "Tariff",
+    "Tier",
+    "Usage",
     "UsageEvent",
     "ValidationReport",
     "Verdict",

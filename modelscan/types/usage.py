@@ -1,0 +1,41 @@
+"""The tokens of one request, as its provider told them."""
+
+from typing import NamedTuple
+
+__all__ = ["Usage"]
+
+_MOST_TOKENS = 10**9
+
+
+class Usage(NamedTuple):
+    """Numbers of tokens; None where the provider does not say."""
+
+    prompt: int | None = None
+    """All of the request, what was read from a cache and written to it included."""
+    completion: int | None = None
+    """All of the answer, thoughts included."""
+    cached: int | None = None
+    """Of the prompt: read from a cache."""
+    cache_write: int | None = None
+    """Of the prompt: written to a cache."""
+    reasoning: int | None = None
+    """Of the completion: thoughts."""
+
+    def believable(self) -> "Usage":
+        """Without counts that no request can have, and without parts that are more than their whole.
+
+        A provider that claims 2**63 would keep all later usage out of the catalogue.
+        """
+        prompt, completion, cached, cache_write, reasoning = self
+        if prompt is not None and prompt >= _MOST_TOKENS:
+            prompt = None
+        if completion is not None and completion >= _MOST_TOKENS:
+            completion = None
+        if cached is not None or cache_write is not None:
+            cached = _part(cached, prompt)
+            cache_write = _part(cache_write, None if prompt is None else prompt - (cached or 0))
+        return Usage(prompt, completion, cached, cache_write, _part(reasoning, completion))
+
+
+def _part(count: int | None, whole: int | None) -> int | None:
+    return count if count is None or (whole is not None and count <= whole) else None
