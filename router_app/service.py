@@ -14,9 +14,9 @@ from modelscan.catalog import routing
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.clients.registry import Registry, load_registry
+from modelscan.custody.sealing import Custody
 from modelscan.errors import ModelScanError, ServiceUnavailable
 from modelscan.keys import store
-from modelscan.keys.custody import Custody
 from modelscan.keys.store import UsableKey
 from modelscan.settings import RoutingRule, Settings
 from modelscan.sources.http import host_port

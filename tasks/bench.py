@@ -11,7 +11,7 @@ from typing import Self
 from modelscan.catalog import records
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
-from modelscan.keys.custody import Custody
+from modelscan.custody.sealing import Custody
 from modelscan.settings import Settings, ensure_data_dir, load
 from modelscan.types import SourceRecord
 from modelscan.validation.sandbox import Sandbox

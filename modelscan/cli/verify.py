@@ -14,9 +14,9 @@ from modelscan.cli.session import Session, json_option
 from modelscan.clients.loader import load as load_client
 from modelscan.clients.loader import published_bytes
 from modelscan.codegen.render import render_test
+from modelscan.custody.sealing import Custody
 from modelscan.errors import NoUsableKey
 from modelscan.keys import store
-from modelscan.keys.custody import Custody
 from modelscan.settings import Settings
 from modelscan.sources.http import host_port, open_client
 from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport

@@ -8,8 +8,9 @@ from pydantic import SecretStr
 
 from modelscan.catalog import keys as table
 from modelscan.catalog.database import Database
+from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidConfiguration, InvalidIdentifier, InvalidInput, KeyLimitReached
-from modelscan.keys.custody import Custody, describe
+from modelscan.keys.describing import describe
 from modelscan.types import ApiKey, Frozen, Identifier
 
 __all__ = ["UsableKey", "add_key", "import_operator_keys", "load", "sendable"]

@@ -12,9 +12,9 @@ from modelscan.catalog import keys as key_rows
 from modelscan.catalog import usage
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
+from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidInput
 from modelscan.keys import store
-from modelscan.keys.custody import Custody
 from modelscan.settings import Settings
 from modelscan.types import Auth, ClientSpec, Endpoint
 from modelscan.wire.openai_chat import StreamUsage

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from modelscan.catalog.database import Database
-from modelscan.keys.custody import Custody
+from modelscan.custody.sealing import Custody
 from modelscan.keys.store import add_key
 from modelscan.types import UsageEvent, utc_now
 from modelscan.usage.flush import flush

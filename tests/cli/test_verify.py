@@ -8,7 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from modelscan.catalog.database import Database
-from modelscan.keys.custody import Custody
+from modelscan.custody.sealing import Custody
 from modelscan.keys.store import add_key
 from modelscan.reference.app import create_reference
 from modelscan.reference.server import serve_in_thread

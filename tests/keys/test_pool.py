@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from modelscan.keys.custody import describe
+from modelscan.keys.describing import describe
 from modelscan.keys.pool import KeyPool
 from modelscan.keys.store import UsableKey
 

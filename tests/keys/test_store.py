@@ -8,9 +8,9 @@ from pydantic import SecretStr
 from modelscan.catalog import keys as table
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
+from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidConfiguration, InvalidIdentifier, InvalidInput, KeyLimitReached
 from modelscan.keys import store
-from modelscan.keys.custody import Custody
 
 CUSTODY = Custody(SecretStr("master"))
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate as real_migrate
+from modelscan.custody.sealing import Custody
 from modelscan.errors import CatalogBusy, ServiceUnavailable
 from modelscan.keys import store
-from modelscan.keys.custody import Custody
 from modelscan.reference import create_reference
 from modelscan.settings import Settings
 from modelscan.types import Auth, ClientSpec

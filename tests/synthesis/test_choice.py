@@ -3,7 +3,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from modelscan.keys.custody import describe
+from modelscan.keys.describing import describe
 from modelscan.keys.store import UsableKey
 from modelscan.settings import DiscoverySettings
 from modelscan.synthesis.choice import language_models

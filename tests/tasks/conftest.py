@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from modelscan.catalog import discoveries
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
-from modelscan.keys.custody import Custody
+from modelscan.custody.sealing import Custody
 from modelscan.settings import Settings, ensure_data_dir
 from modelscan.sources.http import open_client
 from modelscan.types import Discovery, Identifier, utc_now

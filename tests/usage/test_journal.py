@@ -15,9 +15,9 @@ from modelscan.catalog import usage
 from modelscan.catalog.connection import FileFault
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
+from modelscan.custody.sealing import Custody
 from modelscan.errors import CatalogBusy
 from modelscan.keys import store
-from modelscan.keys.custody import Custody
 from modelscan.types import UsageEvent, utc_now
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
