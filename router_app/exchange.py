@@ -23,7 +23,7 @@ CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
 _LONGEST_NAME = 256
 _UNWATCHED_SECONDS = 0.05
-_MOST_TOKENS = 10**9
+_NOTHING = Usage()
 
 Headers = Iterable[tuple[bytes, bytes]]
 
@@ -47,7 +47,7 @@ class Exchange:
     stream: bool = False
     status: int = 0
     first_byte: float | None = None
-    usage: Usage = (None, None)
+    usage: Usage = _NOTHING
     error_code: str | None = None
     cancelled: bool = False
     read_at: float = 0.0
@@ -132,6 +132,7 @@ class Exchange:
         return own
 
     def _event(self) -> UsageEvent:
+        usage = self.usage.believable()
         return UsageEvent(
             request_id=self.id,
             at=self.at,
@@ -142,18 +143,16 @@ class Exchange:
             status=self.status or CLIENT_LEFT,
             stream=self.stream,
             cancelled=self.cancelled,
-            prompt_tokens=_believable(self.usage[0]),
-            completion_tokens=_believable(self.usage[1]),
+            prompt_tokens=usage.prompt,
+            completion_tokens=usage.completion,
+            cached_tokens=usage.cached,
+            cache_write_tokens=usage.cache_write,
+            reasoning_tokens=usage.reasoning,
             latency_ms=(time.perf_counter() - self.began) * 1000,
             first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
             error_code=self.error_code,
             generation=self.generation,
         )
-
-
-def _believable(tokens: int | None) -> int | None:
-    """A count that a request can have; a provider that claims 2**63 would keep all later usage out of the catalogue."""
-    return tokens if tokens is not None and tokens < _MOST_TOKENS else None
 
 
 class Watch:

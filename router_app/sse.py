@@ -31,7 +31,7 @@ class Relay:
 
     @property
     def usage(self) -> Usage:
-        """(prompt, completion) tokens seen so far."""
+        """The tokens told so far."""
         return self._usage.usage
 
     def failed(self) -> bool:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from pydantic import AwareDatetime
@@ -91,3 +92,24 @@ class UsageEvent:
     first_byte_ms: float | None = None
     error_code: str | None = None
     generation: int
+    operation: str = "chat"
+    """What was asked for: `chat`, or what stands behind /v1 in the path, such as `embeddings`."""
+    token_id: str | None = None
+    """The client token that it came with."""
+    client: str | None = None
+    """The name that the caller gave itself, which proves nothing."""
+    cached_tokens: int | None = None
+    """Of `prompt_tokens`, as `cache_write_tokens` are."""
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    """Of `completion_tokens`."""
+    estimated: bool = False
+    """Whether tokens are an estimate of ours, since the provider told none."""
+    cost_usd: Decimal | None = None
+    """None is unknown, never 0."""
+    price_id: str | None = None
+    """The version of the price that `cost_usd` was reckoned with."""
+    retries: int = 0
+    """How often a provider was asked again, with another key too."""
+    fallbacks: int = 0
+    """How many candidates were tried or passed over before the one that `provider` and `model` name."""

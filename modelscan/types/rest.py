@@ -62,6 +62,9 @@ class RestAnswer(Frozen):
     prompt_tokens: AnswerPaths
     """Several are summed, as are `completion_tokens`."""
     completion_tokens: AnswerPaths
+    cached_tokens: AnswerPaths | None = None
+    """Of the prompt's, those that were read from a cache, as `reasoning_tokens` are of the answer's."""
+    reasoning_tokens: AnswerPaths | None = None
 
 
 class RestStream(Frozen):

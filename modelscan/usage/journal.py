@@ -78,7 +78,7 @@ def _line(event: UsageEvent) -> bytes:
     asked = event.asked_model[:_ASKED_CHARACTERS]
     if asked is not event.asked_model or not asked.isascii():
         event = replace(event, asked_model=storable(asked))
-    return orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(event, str, orjson.OPT_APPEND_NEWLINE)  # A Decimal is written as its text.
 
 
 def _is_free(path: Path) -> bool:

@@ -35,20 +35,22 @@ def chat_body(model: str, _: Quirks) -> dict[str, Any]:
 
 
 def usage_of(payload: Any) -> Usage:
-    """(prompt, completion) tokens of a message or an event. The prompt's are counted with those of the cache."""
+    """The tokens of a message or an event. The prompt's are counted with those of the cache."""
     usage = payload.get("usage") if isinstance(payload, dict) else None
     if not isinstance(usage, dict):
-        return None, None
-    parts = [tokens(usage.get(name)) for name in _PROMPT]
-    prompt = None if parts[0] is None else sum(part or 0 for part in parts)
-    return prompt, tokens(usage.get("output_tokens"))
+        return Usage()
+    fresh, cache_write, cached = [tokens(usage.get(name)) for name in _PROMPT]
+    prompt = None if fresh is None else fresh + (cache_write or 0) + (cached or 0)
+    details = usage.get("output_tokens_details")
+    thoughts = tokens(details.get("thinking_tokens")) if isinstance(details, dict) else None
+    return Usage(prompt, tokens(usage.get("output_tokens")), cached, cache_write, thoughts)
 
 
 class StreamUsage:
     """Reads usage and errors on the side of a relayed stream: the prompt's at its start, the answer's up to its end."""
 
     def __init__(self) -> None:
-        self.usage: Usage = (None, None)
+        self.usage = Usage()
         self.failed = False
         self._lines = DataLines()
 
@@ -67,12 +69,15 @@ class StreamUsage:
             return
         self.failed = self.failed or bool(event.get("error"))
         message = event.get("message")
-        prompt, completion = usage_of(message if isinstance(message, dict) else event)
-        known = self.usage
+        new, known = usage_of(message if isinstance(message, dict) else event), self.usage
         # Some count the prompt only at the end and say 0 before, others the other way round.
-        self.usage = (
-            prompt or (known[0] if known[0] is not None else prompt),
-            known[1] if completion is None else completion,
+        read = new if new.prompt or known.prompt is None else known
+        self.usage = Usage(
+            read.prompt,
+            known.completion if new.completion is None else new.completion,
+            known.cached if read.cached is None else read.cached,
+            known.cache_write if read.cache_write is None else read.cache_write,
+            known.reasoning if new.reasoning is None else new.reasoning,
         )
 
 

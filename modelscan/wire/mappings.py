@@ -52,6 +52,8 @@ _GEMINI_ANSWER = RestAnswer(
     finish=("candidates.0.finishReason", "promptFeedback.blockReason"),
     prompt_tokens=("usageMetadata.promptTokenCount", "usageMetadata.toolUsePromptTokenCount"),
     completion_tokens=("usageMetadata.candidatesTokenCount", "usageMetadata.thoughtsTokenCount"),
+    cached_tokens=("usageMetadata.cachedContentTokenCount",),
+    reasoning_tokens=("usageMetadata.thoughtsTokenCount",),
 )
 GEMINI_GENERATE_CONTENT = RestMapping(
     name="gemini_generate_content",

@@ -11,6 +11,8 @@ from modelscan.wire.sse import DataLines
 
 __all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_in", "usage_of"]
 
+_NOTHING = Usage()
+
 
 def stream_error(body: dict[str, Any]) -> bytes:
     """An error within a stream that has begun."""
@@ -23,9 +25,24 @@ def chat_body(model: str, quirks: Quirks) -> dict[str, Any]:
 
 
 def usage_of(payload: Any) -> Usage:
-    """(prompt, completion) tokens of an answer or a chunk; None where it does not say."""
+    """The tokens of an answer or a chunk. Answers about pictures and sound name them as Responses does."""
     usage = usage_in(payload)
-    return tokens(usage.get("prompt_tokens")), tokens(usage.get("completion_tokens"))
+    if not usage:
+        return _NOTHING
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if prompt is None and completion is None:
+        prompt, completion = usage.get("input_tokens"), usage.get("output_tokens")
+    read = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+    said = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    read, said = read if isinstance(read, dict) else {}, said if isinstance(said, dict) else {}
+    cached = read.get("cached_tokens")
+    return Usage(
+        tokens(prompt),
+        tokens(completion),
+        tokens(usage.get("prompt_cache_hit_tokens") if cached is None else cached),  # As DeepSeek says it.
+        tokens(read.get("cache_write_tokens")),
+        tokens(said.get("reasoning_tokens")),
+    )
 
 
 def usage_in(payload: Any) -> dict[str, Any]:
@@ -42,7 +59,7 @@ class StreamUsage:
     """Reads usage and errors on the side of a relayed SSE stream, which may be split anywhere."""
 
     def __init__(self) -> None:
-        self.usage: Usage = (None, None)
+        self.usage = _NOTHING
         self.failed = False
         self._lines = DataLines()
 
@@ -59,7 +76,7 @@ class StreamUsage:
             return
         self.failed = self.failed or (isinstance(chunk, dict) and bool(chunk.get("error")))
         found = usage_of(chunk)
-        if found != (None, None):
+        if found != _NOTHING:
             self.usage = found
 
 

@@ -6,12 +6,9 @@ from typing import Any, Protocol
 
 from pydantic import Field
 
-from modelscan.types import Auth, Endpoint, Frozen, Operation, Quirks, RestMapping
+from modelscan.types import Auth, Endpoint, Frozen, Operation, Quirks, RestMapping, Usage
 
 __all__ = ["StreamReader", "Surface", "Usage", "Vocabulary", "WireProtocol", "listed_ids", "tokens"]
-
-Usage = tuple[int | None, int | None]
-"""(prompt, completion) tokens; None where an answer does not say."""
 
 
 def tokens(value: Any) -> int | None:

@@ -24,7 +24,7 @@ from modelscan.wire.chat.parts import Refusal, Text, Thinking
 from modelscan.wire.chat.request import ChatRequest, Target, Turn, Written
 from modelscan.wire.chat.spoke import ProviderSide, unique
 from modelscan.wire.protocol import Usage
-from modelscan.wire.rest_mapping import PieceReader, Said, answer_of, request_body
+from modelscan.wire.rest_mapping import PieceReader, Said, answer_of, request_body, usage_after
 from modelscan.wire.sse import TooLong
 
 __all__ = ["rest_side"]
@@ -75,7 +75,7 @@ def _text(turn: Turn, dropped: list[str]) -> str:
 
 
 def _counts(usage: Usage) -> TokenCounts:
-    return TokenCounts(prompt=usage[0], completion=usage[1])
+    return TokenCounts(usage.prompt, usage.completion, usage.cached, usage.cache_write, usage.reasoning)
 
 
 def _read_answer(mapping: RestMapping, payload: Any) -> Answer | None:
@@ -94,7 +94,7 @@ class _StreamReading:
         self._ends_with_connection = mapping.stream.end == "connection"
         self._begun = self._told = self._over = False
         self._stop: Stop | None = None
-        self._counts = TokenCounts()
+        self._usage = Usage()
 
     def feed(self, chunk: bytes) -> list[Event]:
         events: list[Event] = []
@@ -112,9 +112,7 @@ class _StreamReading:
             return
         yield from self._told_of(said.text)
         self._stop = _STOPS[said.finish] if said.finish else self._stop
-        prompt, completion = said.usage
-        known = self._counts
-        self._counts = _counts((prompt if prompt is not None else known.prompt, completion or known.completion))
+        self._usage = usage_after(self._usage, said.usage)
 
     def _fail(self, message: str) -> Iterator[Event]:
         if not self._over:
@@ -148,5 +146,5 @@ class _StreamReading:
             yield PartEnded(0)
         self._over = True
         yield Stopped(self._stop or "end")
-        yield Counted(self._counts)
+        yield Counted(_counts(self._usage))
         yield Finished()

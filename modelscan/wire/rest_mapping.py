@@ -23,6 +23,7 @@ __all__ = [
     "placed",
     "request_body",
     "text_of",
+    "usage_after",
     "usage_of",
     "values_at",
 ]
@@ -36,7 +37,7 @@ class Said(NamedTuple):
     text: str = ""
     finish: FinishReason | None = None
     """Only once it has ended."""
-    usage: Usage = (None, None)
+    usage: Usage = Usage()
     error: str = ""
     """The message of an error that came instead."""
 
@@ -167,7 +168,7 @@ class StreamUsage:
     """Reads usage and errors on the side of a relayed stream."""
 
     def __init__(self, mapping: RestMapping) -> None:
-        self.usage: Usage = (None, None)
+        self.usage = Usage()
         self.failed = False
         self._pieces = PieceReader(mapping)
 
@@ -175,9 +176,19 @@ class StreamUsage:
         """Take the next bytes, as they came."""
         with suppress(TooLong):
             for piece in self._pieces.feed(chunk):
-                prompt, completion = piece.usage
                 self.failed = self.failed or bool(piece.error)
-                self.usage = (self.usage[0] if prompt is None else prompt, completion or self.usage[1])
+                self.usage = usage_after(self.usage, piece.usage)
+
+
+def usage_after(known: Usage, new: Usage) -> Usage:
+    """What a stream has told with a piece that tells `new`: the last number counts, but for an answer of 0."""
+    return Usage(
+        known.prompt if new.prompt is None else new.prompt,
+        new.completion or known.completion,
+        known.cached if new.cached is None else new.cached,
+        None,
+        known.reasoning if new.reasoning is None else new.reasoning,
+    )
 
 
 def _said(mapping: RestMapping, at: RestAnswer, payload: Any) -> Said:
@@ -192,11 +203,17 @@ def _text(payload: Any, path: str) -> str:
 
 
 def _usage(at: RestAnswer, payload: Any) -> Usage:
-    return _sum(payload, at.prompt_tokens), _sum(payload, at.completion_tokens)
+    return Usage(
+        _sum(payload, at.prompt_tokens),
+        _sum(payload, at.completion_tokens),
+        _sum(payload, at.cached_tokens),
+        None,
+        _sum(payload, at.reasoning_tokens),
+    )
 
 
-def _sum(payload: Any, paths: Sequence[str]) -> int | None:
-    counts = [count for path in paths for one in values_at(payload, path) if (count := tokens(one)) is not None]
+def _sum(payload: Any, paths: Sequence[str] | None) -> int | None:
+    counts = [count for path in paths or () for one in values_at(payload, path) if (count := tokens(one)) is not None]
     return sum(counts) if counts else None
 
 

@@ -72,7 +72,7 @@ class StreamTranslation:
 
     @property
     def usage(self) -> Usage:
-        """(prompt, completion) tokens seen so far."""
+        """The tokens told so far."""
         return _usage(self._counts)
 
     def feed(self, chunk: bytes) -> bytes:
@@ -123,7 +123,7 @@ def _bytes(answer: Json) -> bytes:
 
 
 def _usage(counts: TokenCounts) -> Usage:
-    return counts.prompt, counts.completion
+    return Usage(counts.prompt, counts.completion, counts.cached, counts.cache_written, counts.reasoning)
 
 
 def _listed(names: tuple[str, ...]) -> str:

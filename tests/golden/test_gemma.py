@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 PROVIDER = "gemma"
-DIGEST = "6acdd05dce78c60de338a1e294d76b176e5b04d10b8499bc1d6e62b40c2883b6"
+DIGEST = "7442d1b19effdcbd4d3e01c07d07c3a2f5341271b4b72f58f868c2e9375b3fcb"
 MODEL = "a/b:c"
 MODELS = ["a/b:c", 'pro"']
 AUTH_HEADER = "x-goog-api-key"
@@ -79,6 +79,8 @@ REST: Any = {
             "finish": ["candidates.0.finishReason", "promptFeedback.blockReason"],
             "prompt_tokens": ["usageMetadata.promptTokenCount", "usageMetadata.toolUsePromptTokenCount"],
             "completion_tokens": ["usageMetadata.candidatesTokenCount", "usageMetadata.thoughtsTokenCount"],
+            "cached_tokens": ["usageMetadata.cachedContentTokenCount"],
+            "reasoning_tokens": ["usageMetadata.thoughtsTokenCount"],
         },
         "stream": {
             "framing": "sse",
@@ -88,6 +90,8 @@ REST: Any = {
                 "finish": ["candidates.0.finishReason", "promptFeedback.blockReason"],
                 "prompt_tokens": ["usageMetadata.promptTokenCount", "usageMetadata.toolUsePromptTokenCount"],
                 "completion_tokens": ["usageMetadata.candidatesTokenCount", "usageMetadata.thoughtsTokenCount"],
+                "cached_tokens": ["usageMetadata.cachedContentTokenCount"],
+                "reasoning_tokens": ["usageMetadata.thoughtsTokenCount"],
             },
             "end": "connection",
         },

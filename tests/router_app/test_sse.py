@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelscan.types import Usage
 from modelscan.wire import WIRE_PROTOCOLS, WireProtocol
 from modelscan.wire.openai_chat import StreamUsage
 from router_app.sse import Relay
@@ -45,7 +46,7 @@ def test_who_asked_for_usage_gets_every_byte(stream: bytes, cuts: list[int]) -> 
 @pytest.mark.parametrize("hide", [True, False])
 def test_usage_is_seen_either_way(hide: bool) -> None:
     _, relay = relayed(CHUNK + b"\n\n" + USAGE + b"\n\n" + DONE + b"\n\n", [5, 70, 120], hide_usage=hide)
-    assert relay.usage == (3, 4)
+    assert relay.usage == Usage(3, 4)
 
 
 @pytest.mark.parametrize("hide", [True, False])

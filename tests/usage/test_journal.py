@@ -3,6 +3,9 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,8 @@ from modelscan.catalog import keys as table
 from modelscan.catalog import usage
 from modelscan.catalog.connection import FileFault
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
+from modelscan.catalog.migrate import migrate, shipped_migrations
+from modelscan.catalog.rows import rows
 from modelscan.custody.sealing import Custody
 from modelscan.errors import CatalogBusy
 from modelscan.keys import store
@@ -69,6 +73,64 @@ def test_a_segment_taken_in_twice_counts_once(database: Database, folder: Path) 
     assert [usage.ingest(database, segment), usage.ingest(database, segment)] == [1, 0]
     assert flush(journal, database) == 0
     journal.close()
+
+
+def test_a_line_that_is_there_twice_and_a_row_that_was_taken_in_under_another_name_count_once(
+    database: Database, folder: Path
+) -> None:
+    journal = Journal(folder)
+    journal.append(event("1"))
+    (segment,) = journal.rotate()
+    copy = folder / "copy.jsonl"
+    copy.write_bytes(segment.read_bytes() * 3)
+    assert [usage.ingest(database, segment), usage.ingest(database, copy)] == [1, 0]
+    other = folder / "other.jsonl"
+    other.write_bytes(segment.read_bytes().replace(b'"1"', b'"2"') * 3)
+    assert usage.ingest(database, other) == 1
+    journal.close()
+
+
+def test_a_row_keeps_all_that_its_event_says(database: Database, folder: Path) -> None:
+    journal = Journal(folder)
+    told = event(
+        "1", provider="acme", model="m", key_id="k", stream=True, prompt_tokens=9, completion_tokens=5,
+        first_byte_ms=1.5, operation="embeddings", token_id="t", client="batch",
+        cached_tokens=4, cache_write_tokens=2, reasoning_tokens=3,
+        estimated=True, cost_usd=Decimal("0.000000012345"), price_id="p", retries=2, fallbacks=1,
+    )  # fmt: skip
+    journal.append(told)
+    assert flush(journal, database) == 1
+    with database.read() as connection:
+        (row,) = rows(connection, "FROM usage_tracking")
+    assert UsageEvent(**row) == replace(told, at=row["at"])
+    assert abs(row["at"] - told.at) < timedelta(milliseconds=1)
+    journal.close()
+
+
+def test_a_journal_of_an_older_version_is_taken_in(database: Database, folder: Path) -> None:
+    folder.mkdir()
+    older = {"request_id": "1", "at": "2026-01-01T00:00:00+00:00", "asked_model": "m", "status": 200, "stream": False}
+    older |= {"cancelled": False, "latency_ms": 1.0, "generation": 1, "newer": {"than": "this one"}}
+    (folder / "old.jsonl").write_bytes(orjson.dumps(older) + b"\n")
+    assert usage.ingest(database, folder / "old.jsonl") == 1
+    with database.read() as connection:
+        (row,) = rows(connection, "FROM usage_tracking")
+    assert (row["operation"], row["estimated"], row["cost_usd"], row["retries"]) == ("chat", False, None, 0)
+
+
+def test_rows_of_a_catalogue_before_the_details_are_kept(tmp_path: Path) -> None:
+    database = Database(tmp_path / "old.duckdb")
+    shipped = shipped_migrations()
+    migrate(database, {name: sql for name, sql in shipped.items() if name < "0007"})
+    with database.write() as connection:
+        connection.execute(
+            "INSERT INTO usage_tracking BY NAME SELECT 'r' AS request_id, now() AS at, 'm' AS asked_model,"
+            " 200 AS status, false AS stream,"
+            " false AS cancelled, 1.5 AS latency_ms, 3 AS generation, 7 AS prompt_tokens"
+        )
+    assert "0007_usage_details" in migrate(database)
+    (row,) = usage.stats(database)
+    assert (row.requests, row.prompt_tokens) == (1, 7)
 
 
 def test_a_killed_process_leaves_its_rows_to_the_next(database: Database, folder: Path) -> None:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from modelscan.types import Quirks
+from modelscan.types import Quirks, Usage
 from modelscan.wire import WIRE_PROTOCOLS, WireProtocol, protocol_named, protocol_of
 from modelscan.wire.custom_rest import KNOWN_MAPPINGS
 from modelscan.wire.packages import PROTOCOL_OF_PACKAGE
@@ -67,4 +67,4 @@ def test_usage_is_read_beside_a_stream() -> None:
     reader = protocol_named("ollama_chat").stream_reader()
     reader.feed(b'{"prompt_eval_count": 3, "eval')
     reader.feed(b'_count": 4}\n')
-    assert reader.usage == (3, 4)
+    assert reader.usage == Usage(3, 4)

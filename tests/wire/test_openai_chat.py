@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelscan.errors import UnsupportedProtocol
-from modelscan.types import Auth, ClientSpec
+from modelscan.types import Auth, ClientSpec, Usage
 from modelscan.wire import WIRE_PROTOCOLS, protocol_named
 from modelscan.wire.cases import derive
 from modelscan.wire.openai_chat import StreamUsage, error_body, usage_of
@@ -29,7 +29,7 @@ def test_usage_is_found_however_the_stream_is_split(cuts: list[int]) -> None:
     at = [0, *sorted(cuts), len(STREAM)]
     for start, end in zip(at, at[1:], strict=False):  # noqa: RUF007 - two ends of one piece
         usage.feed(STREAM[start:end])
-    assert usage.usage == (3, 4)
+    assert usage.usage == Usage(3, 4)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_usage_is_found_however_the_stream_is_split(cuts: list[int]) -> None:
     ],
 )
 def test_what_an_answer_does_not_say_is_unknown(payload: Any, found: tuple[int | None, int | None]) -> None:
-    assert usage_of(payload) == found
+    assert usage_of(payload)[:2] == found
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,27 @@ def test_the_cases_follow_from_the_specification(changes: dict[str, Any], absent
     everything = {case.id for case in derive(a_spec())}
     spec: ClientSpec = a_spec(**changes)
     assert everything - {case.id for case in derive(spec)} == absent
+
+
+@pytest.mark.parametrize(
+    ("usage", "found"),
+    [
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2},
+                "completion_tokens_details": {"reasoning_tokens": 3},
+            },
+            Usage(9, 5, 4, 2, 3),
+        ),
+        ({"prompt_tokens": 9, "prompt_cache_hit_tokens": 8, "prompt_cache_miss_tokens": 1}, Usage(9, None, 8)),
+        ({"prompt_tokens": 9, "prompt_tokens_details": None, "completion_tokens_details": [1]}, Usage(9)),
+        (
+            {"input_tokens": 7, "output_tokens": 6, "output_tokens_details": {"reasoning_tokens": 1}},
+            Usage(7, 6, None, None, 1),
+        ),
+    ],
+)
+def test_parts_of_the_tokens_are_read_where_they_are_told(usage: Any, found: Usage) -> None:
+    assert usage_of({"usage": usage}) == found

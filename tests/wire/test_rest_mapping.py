@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelscan.errors import InvalidInput
-from modelscan.types import RestMapping
+from modelscan.types import RestMapping, Usage
 from modelscan.wire.mappings import COHERE_V2, GEMINI_GENERATE_CONTENT, OLLAMA_CHAT
 from modelscan.wire.rest_mapping import (
     PieceReader,
@@ -127,9 +127,9 @@ def test_what_is_placed_is_found_again(path: str) -> None:
 
 def test_usage_is_summed_and_what_is_no_number_of_tokens_is_none() -> None:
     usage = {"promptTokenCount": 3, "candidatesTokenCount": 4, "thoughtsTokenCount": 5}
-    assert usage_of(GEMINI_GENERATE_CONTENT, {"usageMetadata": usage}) == (3, 9)
+    assert usage_of(GEMINI_GENERATE_CONTENT, {"usageMetadata": usage}) == Usage(3, 9, reasoning=5)
     for wrong in (True, -1, "3", None, [3]):
-        assert usage_of(GEMINI_GENERATE_CONTENT, {"usageMetadata": {"promptTokenCount": wrong}}) == (None, None)
+        assert usage_of(GEMINI_GENERATE_CONTENT, {"usageMetadata": {"promptTokenCount": wrong}}) == Usage()
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_an_ndjson_stream_is_read_wherever_it_is_split() -> None:
     for at in range(len(data)):
         pieces = pieces_of(OLLAMA_CHAT, data[:at], data[at:])
         assert "".join(piece.text for piece in pieces) == "Hello\u2028"
-        assert (pieces[-1].finish, pieces[-1].usage) == ("length", (3, 2))
+        assert (pieces[-1].finish, pieces[-1].usage) == ("length", Usage(3, 2))
 
 
 def test_a_stream_that_ends_with_a_mark_ends_there() -> None:
@@ -220,14 +220,14 @@ def test_a_piece_beyond_all_measure_is_an_error_after_those_before_it() -> None:
     assert [piece.text for piece in pieces] == ["fine"]
     usage = StreamUsage(OLLAMA_CHAT)
     usage.feed(b'{"eval_count": 2}\n' + b"x" * (33 << 20))
-    assert usage.usage == (None, 2)
+    assert usage.usage == Usage(None, 2)
 
 
 def test_usage_on_the_side_of_a_stream_is_the_last_that_was_said() -> None:
     usage = StreamUsage(GEMINI_GENERATE_CONTENT)
     for counts in ({"promptTokenCount": 3}, {"candidatesTokenCount": 1}, {"candidatesTokenCount": 2}, {}):
         usage.feed(b"data: " + json.dumps({"usageMetadata": counts}).encode() + b"\n\n")
-    assert usage.usage == (3, 2)
+    assert usage.usage == Usage(3, 2)
 
 
 SOME_JSON = st.recursive(
@@ -301,3 +301,12 @@ def test_what_is_sent_has_the_places_of_what_was_recorded(mapping: RestMapping) 
     ours = request_body(mapping, model="m", messages=TALK[1:], stream=True)
     for one in exchanges(mapping):
         assert ours.keys() <= {*one["request"].keys(), "stream"}, one["file"]
+
+
+def test_parts_of_the_tokens_are_read_where_a_mapping_says_where() -> None:
+    told = {"promptTokenCount": 9, "cachedContentTokenCount": 8, "candidatesTokenCount": 2, "thoughtsTokenCount": 3}
+    assert usage_of(GEMINI_GENERATE_CONTENT, {"usageMetadata": told}) == Usage(9, 5, 8, None, 3)
+    reader = StreamUsage(GEMINI_GENERATE_CONTENT)
+    for piece in (told, {"promptTokenCount": 9}):
+        reader.feed(b"data: " + json.dumps({"usageMetadata": piece}).encode() + b"\n")
+    assert reader.usage == Usage(9, 5, 8, None, 3)

@@ -1,5 +1,12 @@
 CREATE TEMP TABLE fresh AS
-SELECT DISTINCT ON (request_id) *
+SELECT
+    * REPLACE (
+        coalesce(operation, 'chat') AS operation,
+        coalesce(estimated, false) AS estimated,
+        try_cast(cost_usd AS DECIMAL(18, 12)) AS cost_usd,
+        coalesce(retries, 0) AS retries,
+        coalesce(fallbacks, 0) AS fallbacks
+    )
 FROM read_json(
     $file,
     format = 'newline_delimited',
@@ -8,9 +15,9 @@ FROM read_json(
         request_id: 'VARCHAR', "at": 'TIMESTAMPTZ', asked_model: 'VARCHAR', provider: 'VARCHAR', model: 'VARCHAR',
         key_id: 'VARCHAR', status: 'INTEGER', stream: 'BOOLEAN', cancelled: 'BOOLEAN', prompt_tokens: 'BIGINT',
         completion_tokens: 'BIGINT', latency_ms: 'DOUBLE', first_byte_ms: 'DOUBLE', error_code: 'VARCHAR',
-        generation: 'BIGINT'
+        generation: 'BIGINT', operation: 'VARCHAR', token_id: 'VARCHAR', client: 'VARCHAR', cached_tokens: 'BIGINT',
+        cache_write_tokens: 'BIGINT', reasoning_tokens: 'BIGINT', estimated: 'BOOLEAN', cost_usd: 'VARCHAR',
+        price_id: 'VARCHAR', retries: 'INTEGER', fallbacks: 'INTEGER'
     }
 )
-WHERE request_id IS NOT NULL
-  AND "at" IS NOT NULL
-  AND NOT EXISTS (FROM usage_tracking u WHERE u.request_id = read_json.request_id)
+WHERE request_id IS NOT NULL AND "at" IS NOT NULL

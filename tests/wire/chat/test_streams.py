@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from modelscan.types import Usage
 from modelscan.wire.translation import SPOKES, Translation
 from tests.wire.chat.sdk_types import PROTOCOLS, check_event
 from tests.wire.chat.test_requests import CHAT, HI, MESSAGES, RESPONSES
@@ -254,7 +255,7 @@ def test_a_connection_that_breaks_off_is_told_once() -> None:
     stream.feed(sse(CHUNKS[:4]))
     assert b"gone" in stream.broken("It is gone.", "upstream-failed")
     assert stream.broken("It is gone.", "upstream-failed") == stream.end() == b""
-    assert stream.usage == (None, None)
+    assert stream.usage == Usage()
 
 
 @pytest.mark.parametrize("protocol", [CHAT, MESSAGES])
@@ -272,7 +273,7 @@ def test_an_answer_that_came_as_one_is_streamed_all_the_same() -> None:
     written = stream.whole({**message, "usage": {"input_tokens": 3, "output_tokens": 2}})
     assert written.endswith(b"data: [DONE]\n\n")
     assert [event["choices"][0]["delta"] for event in events_in(written)][1:] == [{"content": "a"}, {}]
-    assert stream.usage == (3, 2)
+    assert stream.usage == Usage(3, 2)
 
 
 def test_corners_of_blocks() -> None:
