@@ -6,6 +6,8 @@ import signal
 import threading
 from pathlib import Path
 
+from modelscan.logs import guard_logs
+
 __all__ = ["main"]
 
 QUIET = {
@@ -21,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m flows.prefect_api", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
+    guard_logs(os.environ)
     url = f"http://127.0.0.1:{port}/api"
     if home := os.environ.get("PREFECT_HOME"):
         Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -39,6 +39,8 @@ ModelScanError
 
 from typing import Any, ClassVar
 
+from modelscan.redaction import redact
+
 __all__ = [
     "AmbiguousModel",
     "CandidateRefused",
@@ -80,15 +82,18 @@ __all__ = [
 
 
 class ModelScanError(Exception):
-    """The root. `message` says what happened, `hint` what to do next, `fields` carry the particulars (JSON values)."""
+    """The root. `message` says what happened, `hint` what to do next, `fields` carry the particulars (JSON values).
+
+    None of them holds a secret, whatever they quote: they reach logs, callers, the catalogue and Prefect.
+    """
 
     code: ClassVar[str] = "error"
 
     def __init__(self, message: str, *, hint: str = "", **fields: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.fields = fields
+        self.message: str = redact(message)
+        self.hint: str = redact(hint)
+        self.fields: dict[str, Any] = redact.within(fields)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 
+from modelscan.redaction import is_secret_name
 from modelscan.settings import Settings
 from modelscan.settings.environment import variables
 from router_app.children import Child
@@ -18,7 +19,6 @@ __all__ = ["Companions"]
 
 _LOOK_SECONDS = 0.5
 _LOOK_AGAIN_SECONDS = 5.0
-_SECRETS = ("MODELSCAN_API_KEYS_", "MODELSCAN_MASTER_KEY", "MODELSCAN_ADMIN_TOKEN")
 
 
 class Companions:
@@ -55,7 +55,7 @@ class Companions:
             port = _free_port(self._settings.prefect.port)
             self.api_url = f"http://127.0.0.1:{port}/api"
             command = [*self._prefect_command, "--port", str(port)]
-            env = {name: value for name, value in self._environment().items() if not name.startswith(_SECRETS)}
+            env = _without_secrets(self._environment())
             self._prefect = Child("prefect", command, env, logs / "prefect.log", on_state=self._parts.set)
             self._prefect.start()
         self._parts.set("prefect", "starting", self.api_url)
@@ -117,6 +117,11 @@ class Companions:
         if not self._environ.get("PREFECT_API_URL"):  # A server of the operator's own keeps the operator's profile.
             own |= {"PREFECT_API_URL": self.api_url, "PREFECT_HOME": str(data_dir / "prefect")}
         return {**self._environ, **own}
+
+
+def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """For Prefect's API, which needs none but those of its own: a process's environment can be read beside it."""
+    return {name: one for name, one in environ.items() if name.startswith("PREFECT_") or not is_secret_name(name)}
 
 
 def _text(settings: Settings, path: tuple[str, ...]) -> str:

@@ -1,8 +1,10 @@
 """Keeps the upstream key from the caller: a provider that quotes it in an answer quotes it to us alone."""
 
+from modelscan.redaction import REDACTED
+
 __all__ = ["HIDDEN", "Hiding"]
 
-HIDDEN = b"[hidden]"
+HIDDEN = REDACTED.encode()
 _LEAST = 8
 """Bytes; a shorter key, such as the `none` of a local server, would take ordinary words out of answers."""
 

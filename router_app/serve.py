@@ -20,6 +20,8 @@ from starlette.types import ASGIApp
 
 from modelscan import __version__
 from modelscan.errors import InvalidConfiguration
+from modelscan.logs import guard_logs
+from modelscan.redaction import redact
 from modelscan.settings import ConfigWarning, Settings, ensure_data_dir
 from modelscan.visible import visible
 from router_app.auth import admin_token
@@ -47,6 +49,8 @@ def run(settings: Settings, warnings: Sequence[ConfigWarning] = (), environ: Map
     handler = logging.StreamHandler()
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    guard_logs(environ)
+    redact.learn(settings.discovery.agent_api_key, *(key for keys in settings.api_keys.values() for key in keys))
     for warning in warnings:
         _log.warning("configuration: %s", warning)
     ensure_data_dir(settings)
@@ -65,6 +69,7 @@ def _allow_open_files() -> None:
 async def _serve(settings: Settings, environ: Mapping[str, str], listening: socket.socket) -> None:
     url = _url(settings.server.host, listening.getsockname()[1])
     token = admin_token(settings.data_dir, environ)
+    redact.learn(token)
     gate, doorway = Gate(), Doorway()
     server = _server(doorway)
     serving = asyncio.create_task(server.serve([listening]))

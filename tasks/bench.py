@@ -12,6 +12,8 @@ from modelscan.catalog import records
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.custody.sealing import Custody
+from modelscan.logs import guard_logs
+from modelscan.redaction import redact
 from modelscan.settings import Settings, ensure_data_dir, load
 from modelscan.types import SourceRecord
 from modelscan.validation.sandbox import Sandbox
@@ -57,5 +59,8 @@ class Bench:
 
 @cache
 def the_bench() -> Bench:
-    """This process's own, from its settings."""
-    return Bench.of(load().settings)
+    """This process's own, from its settings; what it logs holds no secret from now on."""
+    guard_logs(os.environ)
+    bench = Bench.of(load().settings)
+    redact.learn(bench.admin_token or "", *(key for keys in bench.settings.api_keys.values() for key in keys))
+    return bench

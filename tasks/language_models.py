@@ -4,16 +4,14 @@ import os
 import time
 from collections.abc import Mapping
 
-from pydantic import SecretStr
-
 from modelscan.catalog.database import Database
 from modelscan.catalog.providers import models_of
 from modelscan.keys import store
+from modelscan.redaction import redact, secrets_of
 from modelscan.synthesis.agent import Agent
 from modelscan.synthesis.choice import language_models
 from modelscan.synthesis.cost import listed_price
 from modelscan.synthesis.llm import LanguageModel
-from modelscan.synthesis.redaction import redaction_of, secrets_of
 from modelscan.types import Price
 from tasks.run import Run
 
@@ -24,16 +22,16 @@ async def agent_of(run: Run, environ: Mapping[str, str] = os.environ) -> Agent:
     """Made once for a run; nothing is asked, and no SDK imported, until rules do not suffice."""
     settings = run.bench.settings.discovery
     keys = await run.catalogue(store.load, run.bench.custody)
-    secrets: list[SecretStr | str] = [usable.secret for usables in keys.values() for usable in usables]
-    secrets += [secret for given in run.bench.settings.api_keys.values() for secret in given]
-    secrets += [settings.agent_api_key, run.bench.admin_token or "", *secrets_of(environ)]
+    redact.learn(*(usable.secret for usables in keys.values() for usable in usables))
+    redact.learn(*(secret for given in run.bench.settings.api_keys.values() for secret in given))
+    redact.learn(settings.agent_api_key, run.bench.admin_token or "", *secrets_of(environ))
 
     async def price_of(model: LanguageModel) -> Price | None:
         return await run.catalogue(_price, model)
 
     return Agent(
         language_models(settings, keys, environ),
-        redact=redaction_of(secrets),
+        redact=redact,
         max_chars=settings.agent_prompt_chars,
         max_cost_usd=settings.max_cost_usd,
         price_of=price_of,

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from prefect.artifacts import acreate_markdown_artifact
 
 from modelscan.codegen.render import module_name
+from modelscan.redaction import redact
 from modelscan.synthesis.dossier import conflicts
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.settled import claims_of
@@ -21,7 +22,7 @@ async def report(discovery: Discovery, proved: Repaired, evidence: Evidence) -> 
     """Create the artifact `discovery-<provider>`."""
     provider = evidence.identifier.provider
     await acreate_markdown_artifact(
-        markdown=markdown(discovery, proved, evidence),
+        markdown=redact(markdown(discovery, proved, evidence)),
         key=f"discovery-{module_name(provider).replace('_', '-')}",
         description=f"How to talk to {provider}, who says so, and what was proved.",
     )

@@ -16,6 +16,7 @@ from prefect.exceptions import Pause
 from modelscan.catalog import decisions, discoveries
 from modelscan.errors import ModelScanError
 from modelscan.keys import store
+from modelscan.redaction import redact
 from modelscan.sources.http import host_port, open_client
 from modelscan.sources.source import SourceRequest, is_base_url
 from modelscan.synthesis.settled import pins_record
@@ -91,6 +92,9 @@ class Run:
         except BaseException as error:
             words = error.message if isinstance(error, ModelScanError) else type(error).__name__
             step.state, step.detail = "failed", words
+            if isinstance(error, Exception) and redact(told := str(error)) != told:
+                # Prefect keeps the words of what ends a task; a library's may quote what it was given.
+                raise ModelScanError(f"{type(error).__name__}: {told}") from None
             raise
         finally:
             ended = {"state": step.state, "detail": step.detail, "ended_at": utc_now()}
@@ -164,8 +168,8 @@ def _row(bench: Bench, identifier: str, base_url: str | None, refresh: bool, dee
         return discoveries.update(bench.database, before.id, **changes)
     made = Discovery(
         id=uuid.uuid4().hex,
-        identifier=identifier,
-        base_url=base_url,
+        identifier=redact(identifier),  # Typed into Prefect's form, perhaps, where nothing was looked at yet.
+        base_url=base_url and redact(base_url),
         refresh=refresh,
         deep=deep,
         created_at=utc_now(),

@@ -1,5 +1,6 @@
 """The process behind DetachedDatabase: its arguments are path, seconds to wait, seconds to idle, and a socket."""
 
+import os
 import signal
 import sys
 from contextlib import AbstractContextManager, suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from modelscan.catalog.connection import Connection, Refused
 from modelscan.catalog.database import Database
 from modelscan.errors import ModelScanError
+from modelscan.logs import guard_logs
 
 __all__ = ["main"]
 
@@ -60,6 +62,7 @@ class _Worker:
 
 def main(path: str, wait_seconds: str, idle_seconds: str, descriptor: str) -> None:
     """Answer until nobody asks any more: the other side has gone, or has been silent for so long."""
+    guard_logs(os.environ)
     worker = _Worker(Database(Path(path), float(wait_seconds)))
     with ipc.Connection(int(descriptor)) as channel, suppress(EOFError, OSError):
         while worker.within or channel.poll(float(idle_seconds)):

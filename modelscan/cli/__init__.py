@@ -1,5 +1,6 @@
 """The `modelscan` command: one row a command, imported when it is called, so that help stays quick."""
 
+import os
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import click
 from modelscan import __version__
 from modelscan.cli.lazy import Command, LazyGroup
 from modelscan.cli.session import Session
+from modelscan.logs import guard_logs
 
 __all__ = ["COMMANDS", "main", "modelscan"]
 
@@ -49,4 +51,5 @@ def modelscan(context: click.Context, config_file: Path | None) -> None:
 
 def main() -> None:
     """The console script."""
+    guard_logs(os.environ)
     modelscan(prog_name="modelscan")

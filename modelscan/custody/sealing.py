@@ -1,7 +1,7 @@
 """Seals secrets with an authenticated cipher under the master key; each ciphertext names the key that opens it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from modelscan.custody.master import Masters
 from modelscan.errors import InvalidConfiguration
+from modelscan.redaction import redact
 
 __all__ = ["Custody"]
 
@@ -39,6 +40,7 @@ class Custody:
     """AES-256-GCM; a ciphertext is bound to what it is about, so that a row moved to another provider does not open.
 
     The first master key seals, all of them open. Where they come from a file that changes meanwhile, it is read again.
+    `learn` is told each secret that it seals, opens, or seals with.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class Custody:
         *more: SecretStr,
         source: Masters | None = None,
         stamp: tuple[int, int] | None = None,
+        learn: Callable[[SecretStr], None] = lambda _: None,
     ) -> None:
         self._source = source
         self._stamp = stamp
+        self._learn = learn
         self.take(master, *more)
 
     @classmethod
@@ -57,7 +61,7 @@ class Custody:
         """With MODELSCAN_MASTER_KEY, else with the keys of `data_dir`/master.key, which is made at the first start."""
         source = Masters(data_dir, environ)
         stamp = source.stamp()  # Before it is read: what changes in between is read again.
-        return cls(*source.read(), source=source, stamp=stamp)
+        return cls(*source.read(), source=source, stamp=stamp, learn=redact.learn)
 
     @property
     def id(self) -> str:
@@ -66,10 +70,13 @@ class Custody:
 
     def take(self, master: SecretStr, *more: SecretStr) -> None:
         """Use these master keys from now on."""
+        for one in (master, *more):
+            self._learn(one)
         self._sealers = tuple(map(_Sealer.of, (master, *more)))
 
     def seal(self, secret: SecretStr, about: str) -> bytes:
         """The master key's id, nonce and ciphertext. `about` is the provider, or what else must be named to open it."""
+        self._learn(secret)
         self._look_again()
         sealer = self._sealers[0]
         head, nonce = _FORM + sealer.id, os.urandom(_NONCE_BYTES)
@@ -86,7 +93,9 @@ class Custody:
                 hint="Restore MODELSCAN_MASTER_KEY or master.key of the data directory, or add the key again.",
                 provider=about,
             )
-        return SecretStr(opened.decode())
+        secret = SecretStr(opened.decode())
+        self._learn(secret)
+        return secret
 
     def _opened(self, ciphertext: bytes, about: str) -> bytes | None:
         for sealer in self._sealers:

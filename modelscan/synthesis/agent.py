@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from modelscan.redaction import Redact
 from modelscan.synthesis.admission import admit
 from modelscan.synthesis.cost import cost_of, counted, worst
 from modelscan.synthesis.evidence import Evidence
@@ -14,7 +15,6 @@ from modelscan.synthesis.llm import LanguageModel, Reply
 from modelscan.synthesis.plain import visible
 from modelscan.synthesis.prompt import PROMPT_VERSION, Prompt, Refused, prompt_for
 from modelscan.synthesis.proposal import Refusal, SpecProposal, read_proposal
-from modelscan.synthesis.redaction import Redact
 from modelscan.types import AgentCall, Attempt, CallOutcome, ClientSpec, Price, utc_now
 
 __all__ = ["MAX_ASKS", "Agent", "Found"]

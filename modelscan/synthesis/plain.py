@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from modelscan.synthesis.redaction import Redact
+from modelscan.redaction import Redact
 
 __all__ = ["leaves", "lines_of", "visible"]
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from pydantic import JsonValue
 
+from modelscan.redaction import Redact
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.plain import lines_of, visible
 from modelscan.synthesis.proposal import Refusal, SpecProposal, schema
-from modelscan.synthesis.redaction import Redact
 from modelscan.types import Attempt, Frozen, SourceRecord, canonical_json, digest_of
 
 __all__ = ["PROMPT_VERSION", "Prompt", "Refused", "fenced", "prompt_for"]

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from pydantic import AfterValidator
 
 from modelscan.errors import InvalidIdentifier
+from modelscan.redaction import redact
 from modelscan.types.base import Frozen
 
 __all__ = ["Identifier", "ModelId", "ProviderId", "fits_a_path", "is_model_id"]
@@ -53,7 +54,15 @@ class Identifier(Frozen):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read what a person typed. Case and spaces in the provider are forgiven; raises InvalidIdentifier."""
+        """Read what a person typed. Case and spaces in the provider are forgiven; raises InvalidIdentifier.
+
+        A key that was pasted into the wrong place is refused here, before it is stored or told to anybody.
+        """
+        if redact(text) != text:
+            raise InvalidIdentifier(
+                "That is no model identifier: a key stands in it.",
+                hint="Give it with --api-key-stdin, or modelscan keys add PROVIDER; replace it where others saw it.",
+            )
         provider, separator, model = _split(text.strip())
         try:
             return cls(provider=re.sub(r"[ ]+", "-", provider.strip().lower()), model=model if separator else None)

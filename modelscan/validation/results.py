@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
 
+from modelscan.redaction import Redactor
 from modelscan.types import Frozen
 
 __all__ = ["Outcome", "Results", "SandboxRun", "StartupFailed"]
@@ -48,7 +49,7 @@ class Results:
 
     def __init__(self, pipe: io.FileIO, secrets: Sequence[str]) -> None:
         self._pipe = pipe
-        self._secrets = sorted(filter(None, secrets), key=len, reverse=True)
+        self._redact = Redactor(*secrets)
         self._buffer = b""
         self._outcomes: dict[str, Outcome] = {}
         self._problem = ""
@@ -118,8 +119,7 @@ class Results:
 
     def _shown(self, text: str, *, last: bool = False) -> str:
         """`text` without secrets, then shortened: the other way round, a piece of a secret could remain at the cut."""
-        for secret in self._secrets:
-            text = text.replace(secret, "[hidden]")
+        text = self._redact(text)
         if len(text) <= _DETAIL_LENGTH:
             return text.strip()
         return f"… {text[-_DETAIL_LENGTH:]}" if last else f"{text[:_DETAIL_LENGTH]} …"

@@ -8,12 +8,12 @@ from typing import Any
 import httpx2
 import pytest
 
+from modelscan.redaction import Redactor
 from modelscan.sources.gpustack_catalogue import GPUSTACK_CATALOGUE
 from modelscan.sources.huggingface import HUGGINGFACE
 from modelscan.sources.model_card import card_of
 from modelscan.synthesis.evidence import Evidence, facts_of
 from modelscan.synthesis.prompt import Prompt, prompt_for
-from modelscan.synthesis.redaction import redaction_of
 from modelscan.types import SourceGap, SourceRecord
 from tests.attacks.table import Attack, attacks
 from tests.sources.asking import answered, ask_with
@@ -74,7 +74,7 @@ def told(words: str) -> Evidence:
 
 
 def asked(words: str) -> Prompt:
-    return prompt_for(told(words), why=words, redact=redaction_of([CANARY]), max_chars=MOST)
+    return prompt_for(told(words), why=words, redact=Redactor(CANARY), max_chars=MOST)
 
 
 @attacks(*WORDS)

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from modelscan.codegen.render import render_client, render_test
 from modelscan.errors import NotEnoughEvidence, ValidationFailed
+from modelscan.redaction import Redactor
 from modelscan.settings import DiscoverySettings
 from modelscan.sources import SourceRequest, source_named
 from modelscan.sources.http import host_port, open_client
@@ -21,7 +22,6 @@ from modelscan.synthesis.cost import listed_price
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.llm import LanguageModel
 from modelscan.synthesis.prompt import PROMPT_VERSION
-from modelscan.synthesis.redaction import redaction_of
 from modelscan.synthesis.synthesise import how, synthesise
 from modelscan.types import Attempt, ClientSpec, Identifier, Price, SourceRecord, ValidationReport
 from modelscan.validation.repair import MAX_LOOPS, Repaired, repair
@@ -68,7 +68,7 @@ def _agent(base_url: str) -> Agent:
 
     return Agent(
         language_models(settings, {}, {}),
-        redact=redaction_of([KEY]),
+        redact=Redactor(KEY),
         max_chars=settings.agent_prompt_chars,
         max_cost_usd=settings.max_cost_usd,
         price_of=price_of,

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from modelscan.redaction import Redactor
 from modelscan.synthesis.agent import Agent, Found
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.llm import Access, LanguageModel
 from modelscan.synthesis.llm_anthropic import AnthropicModel
 from modelscan.synthesis.llm_openai import OpenAIModel
 from modelscan.synthesis.prompt import PROMPT_VERSION
-from modelscan.synthesis.redaction import redaction_of
 from modelscan.types import Price
 from tests.synthesis.proposing import LISTED, proposal, said, thin
 from tests.synthesis.scripted_llm import ScriptedModel, scripted
@@ -48,7 +48,7 @@ def agent(*models: LanguageModel, price: Price | None = PRICE, **more: Any) -> A
     async def price_of(_: LanguageModel) -> Price | None:
         return price
 
-    fields: dict[str, Any] = {"redact": redaction_of([KEY]), "max_chars": 8_000, "max_cost_usd": Decimal("0.5")}
+    fields: dict[str, Any] = {"redact": Redactor(KEY), "max_chars": 8_000, "max_cost_usd": Decimal("0.5")}
     return Agent(models, price_of=price_of, **fields | more)
 
 

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from modelscan.redaction import Redactor
 from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.prompt import PROMPT_VERSION, Prompt, fenced, prompt_for
 from modelscan.synthesis.proposal import Refusal
-from modelscan.synthesis.redaction import redaction_of
 from modelscan.types import Attempt, CaseResult, Change, Level, SourceRecord, ValidationReport
 from tests.synthesis.proposing import LISTED, SEEN, read, thin
 from tests.synthesis.telling import ACME, evidence
@@ -29,7 +29,7 @@ RED = Attempt(
 
 
 def made(told: Evidence, **more: Any) -> Prompt:
-    fields: dict[str, Any] = {"why": "thin", "redact": redaction_of([CANARY]), "max_chars": 48_000}
+    fields: dict[str, Any] = {"why": "thin", "redact": Redactor(CANARY), "max_chars": 48_000}
     return prompt_for(told, **fields | more)
 
 

@@ -112,7 +112,7 @@ def test_it():
     assert False, "x" * 1985 + os.environ["KEY"] + " " + os.environ["PLAIN"]
 """
     seen = run(sandbox, body, KEY=SecretStr(KEY), PLAIN="plain")
-    assert "[hidden]" in seen.outcomes["test_it"].detail
+    assert "[redacted]" in seen.outcomes["test_it"].detail
     assert KEY[:4] not in seen.model_dump_json()
 
 
@@ -150,7 +150,7 @@ def test_dies():
 """
     seen = run(sandbox, body, KEY=SecretStr(KEY))
     assert "broke off" in seen.problem
-    assert "last words [hidden]" in seen.problem
+    assert "last words [redacted]" in seen.problem
 
 
 def test_files_lie_beside_each_other_in_a_fresh_folder_that_is_removed(sandbox: Sandbox) -> None:
