@@ -85,7 +85,11 @@ def stage(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_both_are_started_told_where_things_are_and_ended(stage: Callable[..., Stage], settings: Settings) -> None:
     found = stage(
-        MODELSCAN_MASTER_KEY="m", MODELSCAN_ADMIN_TOKEN="t", MODELSCAN_API_KEYS_ACME="sk-canary", ACME_API_KEY="sk-env"
+        MODELSCAN_MASTER_KEY="m",
+        MODELSCAN_ADMIN_TOKEN="t",
+        MODELSCAN_API_KEYS_ACME="sk-canary",
+        ACME_API_KEY="sk-env",
+        PREFECT_SERVER_API_AUTH_TOKEN="its own",
     )
 
     async def story() -> None:
@@ -104,7 +108,9 @@ def test_both_are_started_told_where_things_are_and_ended(stage: Callable[..., S
     assert runner["PREFECT_HOME"] == str((settings.data_dir / "prefect").resolve())
     assert runner["MODELSCAN_DATA_DIR"] == str(settings.data_dir.resolve())
     assert runner["MODELSCAN_MASTER_KEY"] == "m"
-    assert not {"MODELSCAN_MASTER_KEY", "MODELSCAN_ADMIN_TOKEN", "MODELSCAN_API_KEYS_ACME"} & set(prefect)
+    secrets = {"MODELSCAN_MASTER_KEY", "MODELSCAN_ADMIN_TOKEN", "MODELSCAN_API_KEYS_ACME", "ACME_API_KEY"}
+    assert not secrets & set(prefect)
+    assert prefect["PREFECT_SERVER_API_AUTH_TOKEN"] == "its own"
 
 
 def test_a_prefect_of_the_operators_own_is_used_and_none_started(stage: Callable[..., Stage]) -> None:

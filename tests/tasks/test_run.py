@@ -1,6 +1,7 @@
 """A run writes its steps while they happen, and how it ended, whatever ended it."""
 
 import asyncio
+import traceback
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ from prefect.states import Suspended
 from pydantic import SecretStr
 
 from modelscan.catalog import discoveries
-from modelscan.errors import DiscoveryNotFound, NotEnoughEvidence
+from modelscan.errors import DiscoveryNotFound, ModelScanError, NotEnoughEvidence
 from modelscan.keys import store
 from modelscan.types import Discovery, utc_now
 from tasks import run as module
@@ -54,6 +55,18 @@ def test_a_step_is_told_with_its_end(run: Run) -> None:
         ("generate", "failed", "RuntimeError"),
     ]
     assert all(step.ended_at for step in steps)
+
+
+def test_the_words_that_end_a_task_hold_no_key(run: Run) -> None:
+    key = "sk-proj-abcdefghij0123456789ABCDEFGHIJ"
+
+    async def story() -> None:
+        with pytest.raises(ModelScanError, match="ValueError: quoted") as ended, run.step("scrape"):
+            raise ValueError(f"quoted {key}")
+        assert key not in "".join(traceback.format_exception(ended.value))
+        await run.telling.written()
+
+    asyncio.run(story())
 
 
 def test_the_run_that_was_asked_for_is_found_by_its_tag(bench: Bench, as_flow_run: Any) -> None:
