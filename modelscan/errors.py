@@ -11,6 +11,7 @@ ModelScanError
 │   ├── AmbiguousModel           several providers serve it (`choices` lists them)
 │   ├── DecisionNotFound
 │   ├── DiscoveryNotFound
+│   ├── KeyNotFound              the provider has no such key
 │   ├── ProviderNotFound
 │   └── RuleNotFound             no routing rule for that name was set
 ├── Unauthorized                 the admin token is missing or wrong
@@ -57,6 +58,7 @@ __all__ = [
     "InvalidIdentifier",
     "InvalidInput",
     "KeyLimitReached",
+    "KeyNotFound",
     "MigrationError",
     "ModelScanError",
     "NoCandidateLeft",
@@ -137,6 +139,10 @@ class DecisionNotFound(NotFound):
 
 class DiscoveryNotFound(NotFound):
     code = "discovery-not-found"
+
+
+class KeyNotFound(NotFound):
+    code = "key-not-found"
 
 
 class ProviderNotFound(NotFound):

@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from modelscan.catalog import keys, providers, usage, versions
+from modelscan.catalog import providers, usage, versions
 from modelscan.clients.loader import published_bytes
 from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
-from router_app.bodies import AddKey, AddProvider, Discover, Generate, Judge, read_body, wait_seconds
+from router_app.bodies import AddProvider, Discover, Generate, Judge, read_body, wait_seconds
 from router_app.dossiers import Dossiers
+from router_app.keys import Keys
 from router_app.routes import Routes
 from router_app.service import Service
 
@@ -36,8 +37,7 @@ class Admin:
             ("POST", "/providers/add", self.add_provider),
             *Dossiers(self._database).table(),
             *Routes(self._service).table(),
-            ("GET", "/keys", self.list_keys),
-            ("POST", "/keys/add", self.add_key),
+            *Keys(self._service).table(),
             ("POST", "/discover", self.discover),
             ("GET", "/discoveries", self.list_discoveries),
             ("GET", "/discoveries/{id}", self.show_discovery),
@@ -61,9 +61,6 @@ class Admin:
 
     async def list_providers(self, _: Request) -> Response:
         return _rows(await asyncio.to_thread(providers.all_providers, self._database))
-
-    async def list_keys(self, request: Request) -> Response:
-        return _rows(await asyncio.to_thread(keys.list_keys, self._database, request.query_params.get("provider")))
 
     async def list_sdks(self, _: Request) -> Response:
         return _rows(await asyncio.to_thread(versions.active, self._database))
@@ -115,11 +112,6 @@ class Admin:
         asked = await read_body(request, Generate)
         return await self._outcome(await self._service.discoveries.again(asked.provider), wait)
 
-    async def add_key(self, request: Request) -> Response:
-        asked = await read_body(request, AddKey)
-        key = await self._service.add_key(asked.provider, asked.api_key)
-        return JSONResponse(key.model_dump(mode="json"), 201)
-
     async def reload(self, _: Request) -> Response:
         registry = await self._service.reload()
         served = {
@@ -147,7 +139,8 @@ class Admin:
         wait = wait_seconds(request)
         identifier = Identifier.parse(asked.identifier)
         if key is not None:  # Kept before the run begins, which is never told of it.
-            await self._service.add_key(identifier.provider, key, asked.base_url)
+            async with self._service.keyring() as keyring:
+                await keyring.add(identifier.provider, key, asked.base_url)
         started = await self._service.discoveries.start(identifier, asked.base_url, asked.refresh, asked.deep)
         return await self._outcome(started, wait)
 

@@ -9,7 +9,8 @@ from email.utils import parsedate_to_datetime
 
 from modelscan.clients.registry import Route
 from modelscan.errors import ModelScanError, NoUsableKey, RateLimited, UpstreamFailed, UpstreamTimedOut
-from modelscan.keys.store import UsableKey
+from modelscan.keys.lease import Lease
+from modelscan.keys.provider import Waiting
 from router_app.exchange import Exchange
 from router_app.hiding import Hiding
 from router_app.serving import Serving
@@ -51,10 +52,10 @@ class Attempts:
         Raises UpstreamFailed, NoUsableKey, RateLimited, CircuitOpen.
         """
         self._serving.circuits.enter(self._provider)
-        usable, failures = await self._key(), 0
+        lease, failures = await self._key(), 0
         while True:
             try:
-                found = await self._sent(url, headers, body, usable)
+                found = await self._sent(url, headers, body, lease)
             except UpstreamFailed as error:
                 self._exchange.passed_by(error.code)
                 # What took all its time would take it again.
@@ -64,8 +65,8 @@ class Attempts:
             else:
                 if found.status not in _PASSING and found.status not in _KEY_REFUSED:
                     return found
-                if other := self._other_key(usable, found.status):
-                    usable = other
+                if other := self._other_key(lease, found.status):
+                    lease = other
                     await found.aclose()
                     continue
                 wait = None if found.status in _KEY_REFUSED else self._wait(failures, found)
@@ -76,12 +77,12 @@ class Attempts:
             await self._sleep(wait)
 
     async def _sent(
-        self, url: str, headers: list[tuple[bytes, bytes]], body: bytes, usable: UsableKey | None
+        self, url: str, headers: list[tuple[bytes, bytes]], body: bytes, lease: Lease | None
     ) -> UpstreamAnswer:
         exchange, circuits, began = self._exchange, self._serving.circuits, time.perf_counter()
         within = self._left()
         try:
-            found = await self._serving.upstream.send("POST", url, self._with_key(headers, usable), body, within)
+            found = await self._serving.upstream.send("POST", url, self._with_key(headers, lease), body, within)
             if found.status < 300:
                 await _begun(found)
         except UpstreamFailed as error:
@@ -94,55 +95,51 @@ class Attempts:
             circuits.failed(self._provider, f"it answered with status {found.status}.")
         else:
             circuits.answered(self._provider)
-        if usable is not None:
-            self._judged(usable, found)
+        if lease is not None:  # The pool learns what the provider thinks of the key.
+            limited = found.status == _TOO_MANY
+            lease.answered(found.status, found.headers, wait_seconds(found.headers) if limited else None)
         return found
 
-    def _judged(self, usable: UsableKey, found: UpstreamAnswer) -> None:
-        """The pool learns what the provider thinks of the key."""
-        pool, key = self._serving.pool, usable.key.id
-        if found.status in _KEY_REFUSED or found.status == _TOO_MANY:
-            pool.refused(self._provider, key, found.status, wait_seconds(found.headers))
-        elif found.status < 500:
-            pool.accepted(self._provider, key)
-
-    def _with_key(self, headers: list[tuple[bytes, bytes]], usable: UsableKey | None) -> Headers:
-        if usable is None:
+    def _with_key(self, headers: list[tuple[bytes, bytes]], lease: Lease | None) -> Headers:
+        if lease is None:
             return headers
-        auth, secret = self._route.spec.auth, usable.secret.get_secret_value()
+        auth, secret = self._route.spec.auth, lease.usable.secret.get_secret_value()
         return [*headers, (auth.header.lower().encode(), f"{auth.scheme} {secret}".strip().encode())]
 
-    async def _key(self) -> UsableKey | None:
-        """The key to begin with. Where all rest, and one soon will have, it is waited for."""
+    async def _key(self) -> Lease | None:
+        """The key to begin with. Where none has room, and one soon will have, it is waited for."""
         if self._route.spec.auth.kind == "none":
             return None
-        pool = self._serving.pool
-        usable = pool.choose(self._provider)
-        if usable is None and (resting := pool.resting(self._provider)):
-            if self._retries and resting[0] <= self._serving.settings.longest_retry_seconds:
-                await self._sleep(resting[0])
-                usable = pool.choose(self._provider)
-            if usable is None:
-                raise _resting(self._provider, *resting)
-        if usable is None:
+        pool, tokens = self._serving.pool, self._exchange.foreseen
+        lease = pool.choose(self._provider, tokens)
+        if lease is None and (waiting := pool.waiting(self._provider, tokens)):
+            if self._retries and waiting.seconds <= self._serving.settings.longest_retry_seconds:
+                await self._sleep(waiting.seconds)
+                lease = pool.choose(self._provider, tokens)
+            if lease is None:
+                raise _none_now(self._provider, waiting)
+        if lease is None:
             raise NoUsableKey(
                 f"{self._provider} needs a key, and none can be used.",
                 hint=f"Add one: modelscan keys add {self._provider}",
             )
-        return self._taken(usable)
+        return self._taken(lease)
 
-    def _other_key(self, usable: UsableKey | None, status: int) -> UsableKey | None:
+    def _other_key(self, lease: Lease | None, status: int) -> Lease | None:
         """Another key, where that answer was about the key that was used."""
-        if usable is None or (status != _TOO_MANY and status not in _KEY_REFUSED):
+        if lease is None or (status != _TOO_MANY and status not in _KEY_REFUSED):
             return None
-        other = self._serving.pool.choose(self._provider, without=self._used)
+        other = self._serving.pool.choose(self._provider, self._exchange.foreseen, without=self._used)
         return self._taken(other) if other else None
 
-    def _taken(self, usable: UsableKey) -> UsableKey:
-        self._used.add(usable.key.id)
-        self._exchange.key_id = usable.key.id
-        self._exchange.hiding = Hiding(usable.secret.get_secret_value().encode())
-        return usable
+    def _taken(self, lease: Lease) -> Lease:
+        exchange = self._exchange
+        if exchange.lease:
+            exchange.lease.release()
+        self._used.add(lease.key_id)
+        exchange.lease, exchange.key_id = lease, lease.key_id
+        exchange.hiding = Hiding(lease.usable.secret.get_secret_value().encode())
+        return lease
 
     def _left(self) -> float:
         """Seconds that the request may still take; raises UpstreamTimedOut where there are none."""
@@ -170,18 +167,18 @@ async def _begun(found: UpstreamAnswer) -> None:
         raise
 
 
-def _resting(provider: str, seconds: float, status: int) -> ModelScanError:
-    wait = f"{seconds:.0f} s" if seconds >= 1 else "less than a second"
-    if status == _TOO_MANY:
-        return RateLimited(
-            f"{provider} has had enough requests for now with each of its keys.",
-            hint=f"Try again in {wait}, or add a key: modelscan keys add {provider}",
-            retry_after=seconds,
+def _none_now(provider: str, waiting: Waiting) -> ModelScanError:
+    if waiting.seconds == float("inf"):
+        return NoUsableKey(
+            f"{provider} refused its keys, the last with status {waiting.status}; they are disabled.",
+            hint=f"modelscan keys explain {provider} shows them; modelscan keys add {provider} gives it another.",
         )
-    return NoUsableKey(
-        f"{provider} refused its keys, the last with status {status}.",
-        hint=f"Add one that it takes: modelscan keys add {provider}. The next trial is in {wait}.",
-        retry_after=seconds,
+    wait = f"{waiting.seconds:.0f} s" if waiting.seconds >= 1 else "less than a second"
+    what = "has had enough requests for now with" if waiting.status else "is asked as often as you allow with"
+    return RateLimited(
+        f"{provider} {what} each of its keys.",
+        hint=f"Try again in {wait}, or add a key: modelscan keys add {provider}",
+        retry_after=waiting.seconds,
     )
 
 

@@ -38,6 +38,9 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+Label = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -62,6 +65,7 @@ class AddKey(_Body):
 
     provider: ProviderId = Field(validation_alias=AliasChoices("provider", "provider_id"))
     api_key: SecretStr
+    label: Label = ""
 
 
 class Decide(_Body):

@@ -11,6 +11,7 @@ from starlette.types import Receive, Send
 
 from modelscan.clients.registry import Route
 from modelscan.errors import ModelScanError
+from modelscan.keys.lease import Lease
 from modelscan.types import UsageEvent, utc_now
 from modelscan.wire import Surface, Usage
 from router_app.hiding import Hiding
@@ -44,6 +45,10 @@ class Exchange:
     """The name that the caller gives itself, for rules that ask."""
     route: Route | None = None
     key_id: str | None = None
+    lease: Lease | None = None
+    """Of the key: what is reserved with it until the request is accounted, or goes on with another one."""
+    foreseen: int = 1
+    """Tokens that the request may come to, which are reserved."""
     stream: bool = False
     status: int = 0
     first_byte: float | None = None
@@ -100,6 +105,9 @@ class Exchange:
     def turn_to(self, route: Route) -> None:
         """It is this one's turn; what was noted for the one before is no longer true."""
         if self.route is not route:
+            if self.lease:
+                self.lease.release()
+                self.lease = None
             self.route, self.key_id, self.dropped, self.hiding = route, None, "", Hiding()
 
     def passed_by(self, met: str) -> None:
@@ -115,7 +123,7 @@ class Exchange:
         """Write the usage row, unless that was done."""
         if not self.complete:
             self.complete = True
-            self.serving.account(self._event())
+            self.serving.account(self._event(), self.lease)
 
     def _own_headers(self) -> list[tuple[bytes, bytes]]:
         own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", str(self.generation).encode())]

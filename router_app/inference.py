@@ -17,6 +17,7 @@ from modelscan.errors import (
     WrongEndpoint,
 )
 from modelscan.types import Operation
+from modelscan.usage.estimate import reserved
 from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
 from router_app.asking import Asked
@@ -98,6 +99,7 @@ class Inference:
 
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         asked = Asked(body)
+        exchange.foreseen = sum(reserved(len(body), asked.members))
         await self._answered(exchange, asked.members, partial(self._outgoing, exchange, passed, asked))
 
     def _outgoing(self, exchange: Exchange, passed: Headers, asked: Asked, route: Route) -> Outgoing:

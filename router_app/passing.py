@@ -5,6 +5,7 @@ from functools import partial
 from modelscan.clients.registry import Route
 from modelscan.errors import UpstreamFailed, WrongEndpoint
 from modelscan.types import Endpoint
+from modelscan.usage.estimate import reserved
 from modelscan.wire.openai_chat import OPENAI_CHAT
 from router_app.asking import Asked
 from router_app.exchange import Exchange
@@ -46,6 +47,8 @@ class Passing(Inference):
         form = Form.read(body, content_type) if is_form(content_type) else None
         asked = form or Asked(body)
         members = {"model": asked.model} if isinstance(asked, Form) else asked.members
+        if form is None:  # What a form's bytes come to, sound or a picture, is not told by their number.
+            exchange.foreseen = sum(reserved(len(body), members))
         await self._answered(exchange, members, partial(self._outgoing_as_it_is, exchange, passed, body, asked))
 
     def _outgoing_as_it_is(

@@ -75,7 +75,8 @@ class Routes:
     def _state(self, candidate: Candidate, plan: Plan) -> dict[str, Any]:
         serving, provider = self._service.serving, candidate.route.spec.provider
         load = serving.balancer.load(candidate)
-        resting = serving.pool.resting(provider)
+        waiting = serving.pool.waiting(provider)
+        seconds = waiting.seconds if waiting else 0.0
         price = next((one.price for one in candidate.route.spec.models if one.id == candidate.route.model), None)
         return {
             "model": candidate.name,
@@ -87,5 +88,5 @@ class Routes:
             "requests": load.requests,
             "first_byte_ms": round(load.latency * 1000, 3) if load.latency else None,
             "circuit_open_seconds": round(serving.circuits.open_for(provider), 1),
-            "keys_rest_seconds": round(resting[0], 1) if resting else 0.0,
+            "keys_rest_seconds": round(seconds, 1) if seconds < float("inf") else None,
         }

@@ -2,31 +2,25 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
-
-from pydantic import SecretStr, ValidationError
 
 from modelscan import __version__
 from modelscan.catalog import routing
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.clients.registry import Registry, load_registry
-from modelscan.custody.sealing import Custody
-from modelscan.errors import ModelScanError, ServiceUnavailable
-from modelscan.keys import store
-from modelscan.keys.store import UsableKey
+from modelscan.errors import ServiceUnavailable
 from modelscan.settings import RoutingRule, Settings
 from modelscan.sources.http import host_port
-from modelscan.types import ApiKey, Identifier
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 from router_app.discoveries import Discoveries
 from router_app.gate import Gate
 from router_app.hop import PooledUpstream
 from router_app.hop.connection import Limits
+from router_app.keyring import Keyring
 from router_app.parts import Parts
 from router_app.serving import Serving
 
@@ -60,16 +54,16 @@ class Service:
         self.journal = Journal(settings.journal_dir)
         self.allowed_private: set[str] = set(settings.discovery.allowed_private_hosts)
         self.serving = Serving(
-            upstream=self._upstream(), journal=self.journal, parts=self.parts, settings=settings.routing
+            upstream=self._upstream(),
+            journal=self.journal,
+            parts=self.parts,
+            settings=settings.routing,
+            cooldown_seconds=settings.keys.cooldown_seconds,
         )
         self.stored_rules: tuple[RoutingRule, ...] = ()
         """Those of the catalogue, which go before the configuration's for the same name and client."""
         self._reread = reread or (lambda: settings)
-        self._environ = environ
-        self._custody: Custody | None = None
-        self._keys: Mapping[str, Sequence[UsableKey]] = {}
-        """All that can be opened, also those for servers that are not served now."""
-        self._imported: dict[str, tuple[str, ...]] | None = None
+        self._keyring = Keyring(settings, environ, self.database, self.serving, self.parts)
         self._changing = asyncio.Lock()
         self._flushing = asyncio.Lock()
         self._opened = asyncio.Event()
@@ -85,9 +79,10 @@ class Service:
         async with self._changing:
             await self._step("catalogue", asyncio.to_thread(migrate, self.database))
             self.parts.set("catalogue", "up")
+            await self.flush()  # The keys' counters are made of the rows.
             await self._step("registry", self._load_registry())
             await self._step("rules", self._load_rules())
-            await self._step("keys", self._load_keys())
+            await self._step("keys", self._keyring.load())
         self.parts.set("journal", "up")
         self._opened.set()
 
@@ -116,22 +111,16 @@ class Service:
         async with self._changing:
             await self._step("registry", self._load_registry())
             await self._step("rules", self._load_rules())
-            await self._step("keys", self._load_keys(only_if_news=True))
+            await self._step("keys", self._keyring.load(only_if_news=True))
         registry = self.serving.current
         assert registry is not None
         return registry
 
-    async def add_key(self, provider: str, secret: SecretStr, base_url: str | None = None) -> ApiKey:
-        """Seal and store a key, for the server at `base_url` alone where one is given, and use it from now on.
-
-        Raises KeyLimitReached, InvalidInput.
-        """
-        host = host_port(base_url) if base_url else None
+    @asynccontextmanager
+    async def keyring(self) -> AsyncIterator[Keyring]:
+        """The keys, while nobody else changes anything."""
         async with self._changing:
-            add = partial(store.add_key, self.database, self._custody_made(), provider, secret, host=host)
-            key = await asyncio.to_thread(add)
-            await self._load_pool()
-        return key
+            yield self._keyring
 
     async def save_rule(self, rule: RoutingRule) -> None:
         """Store a routing rule, which counts from now on."""
@@ -177,6 +166,7 @@ class Service:
         if self._flusher:  # Told, not cancelled: its thread would go on, and meet the last flush at the same file.
             await self._flusher
         await self.flush()
+        await self._keep_standings()
         self.journal.close()
         await self.serving.upstream.aclose()
 
@@ -199,16 +189,20 @@ class Service:
     async def _flush_now_and_then(self) -> None:
         while not self._closing.is_set():
             added = await self.flush() if self._opened.is_set() else 0
+            await self._keep_standings()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_BUSY_SECONDS if added >= _BUSY_ROWS else _FLUSH_SECONDS):
                     await self._closing.wait()
+
+    async def _keep_standings(self) -> None:
+        async with self.keyring() as keyring:
+            await keyring.keep_standings()
 
     async def _restart(self) -> None:
         await self.gate.close("restarting", self.settings.server.drain_seconds)
         before, self.serving.upstream = self.serving.upstream, self._upstream()
         await before.aclose()
-        self._custody = None
-        await self.flush()
+        self._keyring.forget_master()
         opened = await self._tried_to_open()
         if self.gate.state == "restarting":  # and not told to end meanwhile
             self.gate.open()
@@ -251,64 +245,3 @@ class Service:
         )
         self.serving.swap(registry)
         self.parts.set("registry", "down" if registry.problems else "up", " ".join(registry.problems))
-
-    async def _load_keys(self, *, only_if_news: bool = False) -> None:
-        """Take in the operator's keys, then open all. A key that cannot be opened or taken costs that, not the rest."""
-        wanted = self._operator_keys()
-        if only_if_news and wanted == self._imported:
-            self._fill_pool()
-            return
-        faults = []
-        for load in (partial(asyncio.to_thread, self._import_operator_keys), self._load_pool):
-            try:
-                await load()
-            except ModelScanError as error:
-                _log.error("keys: %s", error)
-                faults.append(str(error))
-        self._imported = wanted
-        self.parts.set("keys", "down" if faults else "up", " ".join(faults))
-
-    async def _load_pool(self) -> None:
-        self._keys = await asyncio.to_thread(store.load, self.database, self._custody_made())
-        self._fill_pool()
-
-    def _fill_pool(self) -> None:
-        served = self.serving.current.served if self.serving.current else {}
-        hosts = {provider: host_port(one.spec.base_url) for provider, one in served.items() if one.spec.operator_host}
-        self.serving.pool.replace(
-            {provider: store.sendable(keys, hosts.get(provider)) for provider, keys in self._keys.items()}
-        )
-
-    def _custody_made(self) -> Custody:
-        self._custody = self._custody or Custody.load(self.settings.data_dir, self._environ)
-        return self._custody
-
-    def _import_operator_keys(self) -> None:
-        store.import_operator_keys(
-            self.database,
-            self._custody_made(),
-            config={name: keys for name, keys in self.settings.api_keys.items() if _is_provider(name)},
-            variables=self._variables(),
-            environ=self._environ,
-        )
-
-    def _variables(self) -> dict[str, tuple[str, ...]]:
-        served = self.serving.current.served if self.serving.current else {}
-        return {provider: one.spec.auth.env for provider, one in served.items()}
-
-    def _operator_keys(self) -> dict[str, tuple[str, ...]]:
-        """The providers' variables that are set, to notice when a new provider brings another."""
-        return {
-            provider: tuple(name for name in names if self._environ.get(name))
-            for provider, names in self._variables().items()
-            if any(self._environ.get(name) for name in names)
-        }
-
-
-def _is_provider(name: str) -> bool:
-    try:
-        Identifier(provider=name)
-    except ValidationError:
-        _log.warning("api_keys.%s: this is no provider id; its keys are not used", name)
-        return False
-    return True

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from modelscan.clients.registry import Registry
 from modelscan.clients.routing import Routing
 from modelscan.errors import ServiceUnavailable
+from modelscan.keys.lease import REFUSING, Lease
 from modelscan.keys.pool import KeyPool
 from modelscan.settings import RoutingRule, RoutingSettings
 from modelscan.types import UsageEvent
@@ -19,6 +20,7 @@ from router_app.upstream import Upstream
 __all__ = ["Serving"]
 
 _FIRST_SECONDS = 10.0
+_COOLDOWN_SECONDS = 900.0
 _log = logging.getLogger(__name__)
 
 
@@ -32,10 +34,11 @@ class Serving:
         journal: Journal,
         parts: Parts,
         settings: RoutingSettings = RoutingSettings(),  # noqa: B008 - frozen
+        cooldown_seconds: float = _COOLDOWN_SECONDS,
         first_seconds: float = _FIRST_SECONDS,
     ) -> None:
         self.upstream = upstream
-        self.pool = KeyPool({})
+        self.pool = KeyPool(cooldown_seconds)
         self.allowed_private: set[str] = set()
         """The `host:port`s that the operator named, for the upstream's connections."""
         self.settings = settings
@@ -81,11 +84,13 @@ class Serving:
         assert self._routing is not None
         return self._routing
 
-    def account(self, event: UsageEvent) -> None:
+    def account(self, event: UsageEvent, lease: Lease | None = None) -> None:
         """Journal a request; its key's counters learn what it used. A full disk costs the row, not the answer."""
-        if event.provider and event.key_id:
-            tokens = (event.prompt_tokens or 0) + (event.completion_tokens or 0)
-            self.pool.settle(event.provider, event.key_id, tokens)
+        if lease is not None:  # As `queries/key_windows.sql` counts the row after a restart.
+            if event.status in REFUSING:
+                lease.release()
+            else:
+                lease.settle((event.prompt_tokens or 0) + (event.completion_tokens or 0))
         try:
             self._journal.append(event)
         except OSError as error:

@@ -136,4 +136,6 @@ def _price(price: dict[str, Any] | None) -> str | None:
 def _state(row: dict[str, Any]) -> str:
     if row["circuit_open_seconds"]:
         return f"down, tried again in {row['circuit_open_seconds']:.0f} s"
+    if row["keys_rest_seconds"] is None:
+        return "its keys are disabled"
     return f"its keys rest for {row['keys_rest_seconds']:.0f} s" if row["keys_rest_seconds"] else "ready"

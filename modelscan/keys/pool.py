@@ -1,180 +1,81 @@
-"""Chooses the key of the next request: least used first, O(log n), memory only; a key that was refused rests."""
+"""Chooses the key of the next request: least used first, within its limits, memory only; who was refused rests."""
 
-import heapq
-import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
 
+from modelscan.catalog.keys import KeyStanding
+from modelscan.keys.counter import Counter, Used
+from modelscan.keys.lease import Lease
+from modelscan.keys.provider import ProviderKeys, Waiting
 from modelscan.keys.store import UsableKey
+from modelscan.limits import AnchoredClock, Clock
 
 __all__ = ["KeyPool"]
 
-_UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 401, 403, 429
-_LONGEST_REST = 900.0
-_TRIAL_SECONDS = 10.0
-"""How long the first request after a rest has the key to itself, unless it ends earlier."""
-_FORBIDDEN_IN_A_ROW = 3
-"""One refusal may be about one model, or one caller's words: it is no reason to take the key from everybody."""
-
-
-@dataclass(slots=True)
-class _Counter:
-    usable: UsableKey
-    requests: int
-    tokens: int
-    stamp: int = 0
-    """Raised with each change, so that older heap entries are known to be stale."""
-    refusals: int = 0
-    """In a row."""
-    status: int = 0
-    """Of the last refusal."""
-    rests_until: float = 0.0
-
-    @property
-    def score(self) -> float:
-        return self.requests + self.tokens / 1000
-
-
-@dataclass(slots=True)
-class _Keys:
-    """Of one provider."""
-
-    counters: dict[str, _Counter] = field(default_factory=dict)
-    ready: list[tuple[float, str, int]] = field(default_factory=list)
-    """A heap of (score, key, stamp)."""
-    resting: list[tuple[float, str]] = field(default_factory=list)
-    """A heap of (until, key)."""
+_COOLDOWN_SECONDS = 900.0
 
 
 class KeyPool:
-    """The keys of all providers. A request counts when it is begun, so concurrent ones spread evenly."""
+    """The keys of all providers. A request reserves when it begins, so concurrent ones spread evenly, and no burst
+    passes a limit. Of one event loop.
+    """
 
-    def __init__(self, keys: Mapping[str, Sequence[UsableKey]], *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._of: dict[str, _Keys] = {}
-        self.replace(keys)
+    def __init__(self, cooldown_seconds: float = _COOLDOWN_SECONDS, *, clock: Clock | None = None) -> None:
+        self.clock: Clock = clock or AnchoredClock()
+        self.cooldown_seconds = cooldown_seconds
+        """How long a key rests after a 429 that does not say how long."""
+        self._of: dict[str, ProviderKeys] = {}
+        self._unsaved: dict[Counter, None] = {}
 
-    def replace(self, keys: Mapping[str, Sequence[UsableKey]]) -> None:
-        """Take a new set of keys; a key that remains keeps the counters that it has here, and its rest."""
-        before, self._of = self._of, {}
+    def replace(
+        self, keys: Mapping[str, Sequence[UsableKey]], used: Mapping[str, Mapping[str, Used]] | None = None
+    ) -> None:
+        """Take a new set of keys, by provider; one that remains keeps what is known of it here.
+
+        `used`, by provider and key: what new ones used in the current windows.
+        """
+        for provider in self._of.keys() - keys.keys():
+            self._of.pop(provider).replace((), {})
         for provider, usables in keys.items():
-            mine = self._of[provider] = _Keys()
-            known = before.get(provider, _Keys()).counters
-            for usable in usables:
-                counter = known.get(usable.key.id) or _Counter(usable, usable.key.requests, usable.key.tokens)
-                counter.usable = usable
-                mine.counters[usable.key.id] = counter
-                self._put(mine, usable.key.id, counter)
+            mine = self._of.get(provider)
+            if mine is None:
+                mine = self._of[provider] = ProviderKeys(self.clock, lambda: self.cooldown_seconds, self._changed)
+            mine.replace(usables, (used or {}).get(provider, {}))
 
-    def choose(self, provider: str, without: Collection[str] = ()) -> UsableKey | None:
-        """The least used key (score: requests + tokens/1000), counted as used; None where none can be used now.
+    def choose(self, provider: str, tokens: int = 1, without: Collection[str] = ()) -> Lease | None:
+        """The least used key with room for a request of about `tokens`, which are reserved; None where there is none.
 
-        `without` names keys that this request has tried; only then are all looked at.
+        `without` names keys that this request has tried.
         """
         mine = self._of.get(provider)
-        if mine is None:
-            return None
-        if mine.resting:
-            self._wake(mine)
-        if without:
-            return self._other(mine, without)
-        heap = mine.ready
-        while heap:
-            _, key_id, stamp = heap[0]
-            counter = mine.counters[key_id]
-            if counter.stamp == stamp:
-                return self._used(mine, key_id, counter)
-            heapq.heappop(heap)
-        return None
+        return mine.choose(tokens, without) if mine else None
 
-    def settle(self, provider: str, key_id: str, tokens: int) -> None:
-        """Count what a request used, once it is known; a key that is gone meanwhile is passed over."""
+    def waiting(self, provider: str, tokens: int = 1) -> Waiting | None:
+        """Where no key can be used now: when the first one can, and why not before; else None."""
         mine = self._of.get(provider)
-        counter = mine.counters.get(key_id) if mine else None
-        if mine is None or counter is None or not tokens:
-            return
-        counter.tokens += tokens
-        if not counter.rests_until:
-            self._put(mine, key_id, counter)
+        return mine.waiting(tokens) if mine else None
 
-    def refused(self, provider: str, key_id: str, status: int, retry_after: float | None = None) -> None:
-        """The provider answered 401, 403 or 429: the key rests, longer each time in a row."""
+    def in_order(self, provider: str) -> list[tuple[Counter, Waiting]]:
+        """The keys as they would be chosen now, and what each waits for."""
         mine = self._of.get(provider)
-        counter = mine.counters.get(key_id) if mine else None
-        if mine is None or counter is None:
-            return
-        counter.refusals = counter.refusals + 1 if status == counter.status else 1
-        counter.status = status
-        if seconds := _rest(status, counter.refusals, retry_after):
-            self._lay(mine, key_id, counter, seconds)
+        return mine.in_order() if mine else []
 
-    def accepted(self, provider: str, key_id: str) -> None:
-        """The provider took the key: its rest, if it had one, is over."""
+    def enable(self, provider: str, key_id: str) -> None:
+        """The operator's word: nothing is held against the key any more."""
         mine = self._of.get(provider)
-        counter = mine.counters.get(key_id) if mine else None
-        if mine is None or counter is None or not counter.refusals:
-            return
-        counter.refusals = counter.status = 0
-        if counter.rests_until:
-            counter.rests_until = 0.0
-            self._put(mine, key_id, counter)
+        if mine and (counter := mine.counters.get(key_id)):
+            mine.enable(counter)
 
-    def resting(self, provider: str) -> tuple[float, int] | None:
-        """Where all keys rest: seconds until the first may be tried, and the status for which it rests; else None."""
-        mine = self._of.get(provider)
-        if mine is None or not mine.counters:
-            return None
-        until, status = min((counter.rests_until, counter.status) for counter in mine.counters.values())
-        return (max(until - self._clock(), 0.0), status) if until else None
+    def take_unsaved(self) -> list[KeyStanding]:
+        """How those stand whose standing has changed since the last time."""
+        changed, self._unsaved = self._unsaved, {}
+        return [counter.standing for counter in changed if not counter.gone]
 
-    def _put(self, mine: _Keys, key_id: str, counter: _Counter) -> None:
-        """Into the heap where it belongs; what it holds of the key from before is stale."""
-        counter.stamp += 1
-        if counter.rests_until:
-            heapq.heappush(mine.resting, (counter.rests_until, key_id))
-        else:
-            heapq.heappush(mine.ready, (counter.score, key_id, counter.stamp))
+    def give_back(self, standings: Sequence[KeyStanding]) -> None:
+        """They could not be saved: the next time, then, unless they have changed or gone meanwhile."""
+        for one in standings:
+            mine = self._of.get(one.provider)
+            if mine and (counter := mine.counters.get(one.key_id)):
+                self._unsaved[counter] = None
 
-    def _lay(self, mine: _Keys, key_id: str, counter: _Counter, seconds: float) -> None:
-        counter.rests_until = self._clock() + seconds
-        self._put(mine, key_id, counter)
-
-    def _wake(self, mine: _Keys) -> None:
-        now = self._clock()
-        while mine.resting and mine.resting[0][0] <= now:
-            until, key_id = heapq.heappop(mine.resting)
-            counter = mine.counters[key_id]
-            if counter.rests_until == until:
-                counter.rests_until = 0.0
-                self._put(mine, key_id, counter)
-
-    def _used(self, mine: _Keys, key_id: str, counter: _Counter) -> UsableKey:
-        counter.requests += 1
-        if counter.refusals and _rest(counter.status, counter.refusals, None):
-            # It has rested: one request tries it, and the others wait for what comes of that.
-            self._lay(mine, key_id, counter, _TRIAL_SECONDS)
-        else:
-            counter.stamp += 1
-            heapq.heappush(mine.ready, (counter.score, key_id, counter.stamp))
-        return counter.usable
-
-    def _other(self, mine: _Keys, without: Collection[str]) -> UsableKey | None:
-        left = [
-            (counter.score, key_id)
-            for key_id, counter in mine.counters.items()
-            if key_id not in without and not counter.rests_until
-        ]
-        if not left:
-            return None
-        key_id = min(left)[1]
-        return self._used(mine, key_id, mine.counters[key_id])
-
-
-def _rest(status: int, times: int, retry_after: float | None) -> float:
-    """How many seconds a key rests that was refused so for the nth time in a row; 0 where it need not."""
-    doubled = float(1 << min(times - 1, 10))
-    if status == _TOO_MANY:
-        return min(doubled if retry_after is None else max(retry_after, 0.05), _LONGEST_REST)
-    if status == _FORBIDDEN and times < _FORBIDDEN_IN_A_ROW:
-        return 0.0
-    return min(60.0 * doubled, _LONGEST_REST)
+    def _changed(self, counter: Counter) -> None:
+        self._unsaved[counter] = None

@@ -13,7 +13,7 @@ from modelscan.errors import InvalidConfiguration, InvalidIdentifier, InvalidInp
 from modelscan.keys.describing import describe
 from modelscan.types import ApiKey, Frozen, Identifier
 
-__all__ = ["UsableKey", "add_key", "import_operator_keys", "load", "sendable"]
+__all__ = ["UsableKey", "add_key", "delete_key", "import_operator_keys", "load", "opened", "rotate_key", "sendable"]
 
 Origin = Literal["config", "environment", "api"]
 
@@ -28,15 +28,47 @@ class UsableKey(Frozen):
 
 
 def add_key(
-    database: Database, custody: Custody, provider: str, secret: SecretStr, *, host: str | None = None
+    database: Database,
+    custody: Custody,
+    provider: str,
+    secret: SecretStr,
+    *,
+    host: str | None = None,
+    label: str = "",
 ) -> ApiKey:
-    """Seal and store a key; one that is there already is returned.
+    """Seal and store a key; one that is there already is returned, and active again.
 
     `host` is the `host:port` that it is for; None: wherever the provider is. Raises InvalidIdentifier (the provider),
     InvalidInput (the key), KeyLimitReached.
     """
     key, whole = _described(provider, secret, "api")
-    return table.insert(database, key.model_copy(update={"host": host}), custody.seal(whole, key.provider))
+    return table.insert(
+        database, key.model_copy(update={"host": host, "label": label}), custody.seal(whole, key.provider)
+    )
+
+
+def rotate_key(database: Database, custody: Custody, before: ApiKey, secret: SecretStr) -> ApiKey:
+    """Store a new key in the place of `before`, with its limits, label and server.
+
+    Raises InvalidInput where it cannot be one, is there already, or `before` would come back from where it came.
+    """
+    _refuse_what_comes_back(before, "replaced")
+    key, whole = _described(before.provider, secret, "api")
+    return table.replace(database, before, key, custody.seal(whole, key.provider))
+
+
+def delete_key(database: Database, key: ApiKey) -> None:
+    """Forget a key; its usage stays. Raises InvalidInput where it would come back from where it came."""
+    _refuse_what_comes_back(key, "deleted")
+    table.delete(database, key)
+
+
+def _refuse_what_comes_back(key: ApiKey, what: str) -> None:
+    if key.origin != "api" and key.disabled_for != "absent":
+        raise InvalidInput(
+            f"This key of {key.provider} comes from the {key.origin}: {what} here, it would come back at a start.",
+            hint=f"Change it there, or switch it off: modelscan keys disable {key.provider} {key.id}",
+        )
 
 
 def sendable(keys: Iterable[UsableKey], host: str | None) -> tuple[UsableKey, ...]:
@@ -66,7 +98,7 @@ def import_operator_keys(
     here = {(key.provider, key.id) for key, _ in wanted}
     for key in table.list_keys(database):  # First, so that a full set may be replaced by another.
         if key.origin != "api" and key.state == "active" and (key.provider, key.id) not in here:
-            table.set_state(database, key.provider, key.id, "disabled")
+            table.change(database, key, state="disabled", disabled_for="absent")
     present: list[ApiKey] = []
     for key, secret in wanted:
         try:
@@ -111,3 +143,8 @@ def load(database: Database, custody: Custody) -> dict[str, tuple[UsableKey, ...
             continue
         by_provider[key.provider] = (*by_provider.get(key.provider, ()), UsableKey(key=key, secret=secret))
     return by_provider
+
+
+def opened(database: Database, custody: Custody, key: ApiKey) -> SecretStr:
+    """The secret of one key, active or not, to try it. Raises InvalidConfiguration, KeyNotFound."""
+    return custody.open(table.ciphertext_of(database, key), key.provider)

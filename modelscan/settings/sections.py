@@ -12,6 +12,7 @@ __all__ = [
     "DatabaseSettings",
     "DiscoverySettings",
     "GenerationSettings",
+    "KeySettings",
     "PrefectSettings",
     "RoutingSettings",
     "ServerSettings",
@@ -95,6 +96,13 @@ class GenerationSettings(_Section):
     """Where clients are published; a relative path is taken from the working directory."""
 
 
+class KeySettings(_Section):
+    """`keys:`"""
+
+    cooldown_seconds: float = Field(default=900.0, gt=0, le=86_400)
+    """How long a key rests after a 429 whose answer does not say how long."""
+
+
 class PrefectSettings(_Section):
     """`prefect:` (used only where PREFECT_API_URL names no server)"""
 
@@ -136,6 +144,7 @@ class Settings(_Section):
     api_keys: dict[str, tuple[SecretStr, ...]] = Field(default={}, repr=False)
     discovery: DiscoverySettings = DiscoverySettings()
     generation: GenerationSettings = GenerationSettings()
+    keys: KeySettings = KeySettings()
     prefect: PrefectSettings = PrefectSettings()
     routing: RoutingSettings = RoutingSettings()
 

@@ -57,9 +57,24 @@ class ApiKey(Frozen):
     sha256: str
     host: str | None = None
     """`host:port` of the server that it was given for, and is sent to alone; None: wherever the provider is."""
+    label: str = ""
+    """The operator's own name for it."""
     origin: Literal["config", "environment", "api"]
     state: Literal["active", "disabled"] = "active"
+    disabled_for: Literal["absent", "operator", "refused"] | None = None
+    """`absent`: no longer where it came from; `operator`: switched off; `refused`: by the provider."""
     created_at: AwareDatetime
+    rpm: int | None = None
+    """Requests a minute that the operator allows it; None: no limit."""
+    tpm: int | None = None
+    """Tokens a minute."""
+    daily: int | None = None
+    """Requests a day, in UTC."""
+    fault_status: int | None = None
+    """With which the provider last refused it."""
+    fault_at: AwareDatetime | None = None
+    rests_until: AwareDatetime | None = None
+    """It is not used before."""
     requests: int = 0
     tokens: int = 0
 

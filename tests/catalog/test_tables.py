@@ -143,7 +143,8 @@ def key(text: str) -> ApiKey:
 
 def test_a_key_is_stored_once_and_can_be_disabled(database: Database) -> None:
     stored = keys.insert(database, key("one"), b"sealed")
-    keys.set_state(database, "acme", stored.id, "disabled")
+    disabled = keys.change(database, stored, state="disabled", disabled_for="operator")
+    assert disabled == stored.model_copy(update={"state": "disabled", "disabled_for": "operator"})
     assert keys.sealed(database) == ()
     assert keys.insert(database, key("one"), b"sealed again").created_at == stored.created_at
     assert [(one.state, sealed) for one, sealed in keys.sealed(database)] == [("active", b"sealed again")]

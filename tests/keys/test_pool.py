@@ -1,170 +1,365 @@
-"""The choice of the next key."""
+"""The choice of the next key, and what becomes of one that was refused."""
 
+import logging
 from collections import Counter
+from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
-from modelscan.keys.describing import describe
+from modelscan.keys.counter import Used
 from modelscan.keys.pool import KeyPool
-from modelscan.keys.store import UsableKey
+from tests.keys.keyring import NOON, Clock, chosen, ids, key_id, pool_of, usable
 
-
-def usable(text: str, requests: int = 0, tokens: int = 0) -> UsableKey:
-    key = describe(SecretStr(text), "acme", "api").model_copy(update={"requests": requests, "tokens": tokens})
-    return UsableKey(key=key, secret=SecretStr(text))
-
-
-def chosen(pool: KeyPool) -> str:
-    found = pool.choose("acme")
-    assert found is not None
-    return found.secret.get_secret_value()
+REMAINING_0 = [(b"x-ratelimit-remaining-requests", b"0"), (b"x-ratelimit-reset-requests", b"42s")]
 
 
 @given(st.integers(1, 20), st.integers(1, 200))
 def test_requests_at_equal_cost_spread_evenly(keys: int, requests: int) -> None:
-    pool = KeyPool({"acme": [usable(f"key-{number}") for number in range(keys)]})
-    counts = Counter(chosen(pool) for _ in range(requests))
-    spread = [counts[f"key-{number}"] for number in range(keys)]
-    assert max(spread) - min(spread) <= 1
+    names = [f"key-{number}" for number in range(keys)]
+    counts = Counter(ids(pool_of(Clock(), *names), requests))
+    assert max(counts.values()) - min(counts[name] for name in names) <= 1
+
+
+def test_no_minute_begins_with_the_key_that_the_one_before_began_with() -> None:
+    clock, counts = Clock(), Counter[str | None]()
+    pool = pool_of(clock, "a", "b", "c")
+    for _ in range(60):
+        chosen(pool).settle(100)
+        counts.update(ids(pool, 1))
+        clock.now += 60
+    assert set(counts.values()) == {20}
 
 
 def test_the_least_used_comes_first_and_a_thousand_tokens_are_a_request() -> None:
-    pool = KeyPool(
-        {"acme": [usable("busy", requests=3), usable("talkative", tokens=2_500), usable("idle", requests=2)]}
-    )
-    assert chosen(pool) == "idle"
-    assert chosen(pool) == "talkative"
+    clock = Clock()
+    pool = KeyPool(clock=clock)
+    used = {key_id("busy"): Used(3), key_id("talkative"): Used(0, 2_500), key_id("idle"): Used(2)}
+    pool.replace({"acme": [usable("busy"), usable("talkative"), usable("idle")]}, {"acme": used})
+    assert ids(pool, 2) == ["idle", "talkative"]
 
 
 def test_tokens_count_once_they_are_known() -> None:
-    pool = KeyPool({"acme": [usable("a"), usable("b")]})
-    first = pool.choose("acme")
-    assert first is not None
-    pool.settle("acme", first.key.id, 5_000)
-    pool.settle("acme", first.key.id, 0)
-    other = {"a": "b", "b": "a"}[first.secret.get_secret_value()]
-    assert [chosen(pool) for _ in range(5)] == [other] * 5
+    pool = pool_of(Clock(), "a", "b")
+    chosen(pool).settle(5_000)
+    assert ids(pool, 5) == ["b"] * 5
 
 
-def test_a_key_that_remains_keeps_its_counters() -> None:
-    pool = KeyPool({"acme": [usable("a")]})
-    for _ in range(3):
-        chosen(pool)
+def test_the_scores_begin_anew_with_each_minute() -> None:
+    clock = Clock()
+    pool = pool_of(clock, "a", "b")
+    chosen(pool).settle(500_000)
+    assert ids(pool, 3) == ["b"] * 3
+    clock.now += 60
+    assert ids(pool, 2) == ["a", "b"]
+
+
+def test_a_key_that_remains_keeps_its_counters_and_one_that_is_gone_is_not_chosen() -> None:
+    pool = pool_of(Clock(), "a")
+    ids(pool, 3)
+    gone = chosen(pool)
     pool.replace({"acme": [usable("a"), usable("b")]})
-    assert [chosen(pool) for _ in range(3)] == ["b", "b", "b"]
-    pool.settle("acme", "gone", 5)
+    assert ids(pool, 4) == ["b"] * 4
+    pool.replace({"acme": [usable("b")]})
+    gone.answered(401)
+    gone.answered(200, REMAINING_0)
+    gone.settle(7)
+    assert (ids(pool, 2), pool.take_unsaved()) == (["b", "b"], [])
+    pool.replace({})
+    assert pool.choose("acme") is None
 
 
 def test_a_provider_without_keys_has_none() -> None:
-    assert KeyPool({}).choose("acme") is None
-    assert KeyPool({"acme": []}).choose("acme") is None
+    pool = KeyPool()
+    assert pool.choose("acme") is None
+    assert (pool.waiting("acme"), pool.in_order("acme")) == (None, [])
+    pool.enable("acme", "any")
+    pool.replace({"acme": []})
+    assert (pool.choose("acme"), pool.waiting("acme")) == (None, None)
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def only(pool: KeyPool) -> str:
-    """The id of the one key, which is chosen."""
-    found = pool.choose("acme")
-    assert found is not None
-    return found.key.id
+@pytest.mark.parametrize(("limits", "fits"), [({"rpm": 3}, 3), ({"daily": 4}, 4), ({"tpm": 500}, 5), ({}, 9)])
+def test_a_burst_does_not_pass_a_limit(limits: dict[str, int], fits: int) -> None:
+    pool = pool_of(Clock(), "a", **limits)
+    found = [pool.choose("acme", 100) for _ in range(9)]
+    assert [bool(one) for one in found] == [True] * fits + [False] * (9 - fits)
 
 
-def two(clock: Clock) -> tuple[KeyPool, str, str]:
-    """A pool of two keys and their ids, the first one used once."""
-    pool = KeyPool({"acme": [usable("a"), usable("b")]}, clock=clock)
-    first = pool.choose("acme")
-    assert first is not None
-    return pool, first.key.id, next(key.key.id for key in (usable("a"), usable("b")) if key.key.id != first.key.id)
+def test_what_a_request_did_not_use_is_another_ones() -> None:
+    pool = pool_of(Clock(), "a", tpm=1_000)
+    first = chosen(pool, 900)
+    assert pool.choose("acme", 200) is None
+    assert pool.waiting("acme", 200) == (60.0, 0)
+    first.settle(100)
+    first.settle(800)
+    assert pool.waiting("acme", 200) is None
+    chosen(pool, 900).release()
+    assert chosen(pool, 900)
 
 
-def ids(pool: KeyPool, times: int) -> list[str | None]:
-    found = (pool.choose("acme") for _ in range(times))
-    return [one.key.id if one else None for one in found]
+def test_what_is_given_back_of_requests_is_another_ones() -> None:
+    pool = pool_of(Clock(), "a", rpm=1, daily=1)
+    lease = chosen(pool)
+    assert pool.choose("acme") is None
+    lease.release()
+    lease.release()
+    assert chosen(pool)
+    assert pool.choose("acme") is None
 
 
-def test_a_key_that_was_limited_rests_as_long_as_the_provider_said() -> None:
+def test_a_request_larger_than_a_minutes_limit_gets_a_minute_of_its_own() -> None:
     clock = Clock()
-    pool, first, other = two(clock)
-    pool.refused("acme", first, 429, 7.0)
-    assert ids(pool, 3) == [other] * 3
-    assert pool.resting("acme") is None
-    pool.refused("acme", other, 429, 30.0)
+    pool = pool_of(clock, "a", tpm=1_000)
+    chosen(pool, 1).settle(1)
+    assert pool.choose("acme", 5_000) is None
+    clock.now += 60
+    assert chosen(pool, 5_000)
+    assert pool.choose("acme", 1) is None
+
+
+def test_a_key_without_room_for_a_large_request_is_chosen_for_a_small_one() -> None:
+    pool = pool_of(Clock(), "a", tpm=1_000)
+    chosen(pool, 600)
+    assert pool.choose("acme", 600) is None
+    assert chosen(pool, 400)
+
+
+def test_a_daily_limit_ends_with_the_day_and_a_minutes_with_the_minute() -> None:
+    clock = Clock()
+    pool = pool_of(clock, "a", rpm=2, daily=3)
+    assert ids(pool, 3) == ["a", "a", None]
+    assert pool.waiting("acme") == (60.0, 0)
+    clock.now += 60
+    assert ids(pool, 2) == ["a", None]
+    assert pool.waiting("acme") == (43_140.0, 0)
+    clock.now += 43_140
+    assert ids(pool, 3) == ["a", "a", None]
+
+
+def test_the_keys_that_have_room_are_used_while_the_others_have_none() -> None:
+    clock = Clock()
+    pool = KeyPool(clock=clock)
+    pool.replace({"acme": [usable("a", rpm=1), usable("b", rpm=5), usable("c")]})
+    assert Counter(ids(pool, 20)) == {"a": 1, "b": 5, "c": 14}
+
+
+def test_limits_that_the_operator_changes_count_at_once() -> None:
+    pool = pool_of(Clock(), "a", rpm=1)
+    assert ids(pool, 2) == ["a", None]
+    pool.replace({"acme": [usable("a", rpm=3)]})
+    assert ids(pool, 3) == ["a", "a", None]
+
+
+def test_what_was_used_before_a_restart_counts() -> None:
+    pool = KeyPool(clock=Clock())
+    pool.replace({"acme": [usable("a", rpm=5, daily=100)]}, {"acme": {key_id("a"): Used(4, 10, 50)}})
+    assert ids(pool, 2) == ["a", None]
+    ((counter, _),) = pool.in_order("acme")
+    assert [window.taken(NOON) for window in counter.windows] == [5, 11, 51]
+
+
+def test_a_key_that_was_limited_rests_as_long_as_the_provider_said_and_is_tried_by_one() -> None:
+    clock = Clock()
+    pool = pool_of(clock, "a", "b")
+    chosen(pool).answered(429, [], 7.0)
+    assert ids(pool, 3) == ["b"] * 3
+    assert pool.waiting("acme") is None
+    chosen(pool).answered(429, [], 30.0)
     assert ids(pool, 1) == [None]
-    assert pool.resting("acme") == (7.0, 429)
-    clock.now = 7.0
-    assert ids(pool, 2) == [first, None]  # One request tries it.
-    pool.accepted("acme", first)
-    assert ids(pool, 2) == [first, first]
+    assert pool.waiting("acme") == (7.0, 429)
+    clock.now += 7
+    trial = chosen(pool)
+    assert ids(pool, 1) == [None]
+    assert pool.waiting("acme") == (10.0, 429)
+    trial.answered(200)
+    assert ids(pool, 2) == ["a", "a"]
 
 
 @pytest.mark.parametrize(
-    ("status", "rests"), [(429, (1, 2, 4, 8)), (401, (60, 120, 240, 480)), (403, (0, 0, 240, 480))]
+    ("headers", "retry_after", "rests"),
+    [
+        ([], None, 900.0),
+        ([], 12.0, 12.0),
+        ([], 0.0, 0.05),
+        ([], 1e9, 86_400.0),
+        (REMAINING_0, None, 42.0),
+        (REMAINING_0, 3.0, 3.0),
+        ([(b"anthropic-ratelimit-requests-reset", b"2023-11-15T12:00:20Z")], None, 20.0),
+    ],
 )
-def test_a_key_rests_longer_each_time_in_a_row(status: int, rests: tuple[float, ...]) -> None:
+def test_it_rests_by_retry_after_else_by_the_reset_that_is_told_else_as_long_as_is_set(
+    headers: list[tuple[bytes, bytes]], retry_after: float | None, rests: float
+) -> None:
+    pool = pool_of(Clock(), "a")
+    chosen(pool).answered(429, headers, retry_after)
+    waiting = pool.waiting("acme")
+    assert waiting is not None
+    assert waiting.seconds == pytest.approx(rests, abs=1e-5)
+    assert waiting.status == 429
+
+
+def test_a_request_that_is_sent_again_with_the_same_key_ends_its_rest() -> None:
+    pool = pool_of(Clock(), "a")
+    lease, other = chosen(pool), chosen(pool)
+    lease.answered(429)
+    other.answered(200)  # It was sent before the refusal, and says nothing about now.
+    assert ids(pool, 1) == [None]
+    lease.answered(200)
+    assert ids(pool, 1) == ["a"]
+
+
+def test_a_key_of_which_nothing_is_left_rests_until_the_reset() -> None:
     clock = Clock()
-    pool = KeyPool({"acme": [usable("a")]}, clock=clock)
-    for rest in rests:
-        key = only(pool)
-        pool.refused("acme", key, status)
-        found = pool.resting("acme")
-        assert (found[0] if found else 0) == rest
-        clock.now += rest
+    pool = pool_of(clock, "a", "b")
+    chosen(pool).answered(200, REMAINING_0)
+    assert ids(pool, 2) == ["b", "b"]
+    clock.now += 42
+    assert "a" in ids(pool, 3)
+    assert pool.waiting("acme") is None
+
+
+def test_headers_are_looked_at_once_a_second_where_none_was_told() -> None:
+    clock = Clock()
+    pool = pool_of(clock, "a")
+    for _ in range(2):
+        chosen(pool).answered(200, [(b"server", b"any")])
+    chosen(pool).answered(200, REMAINING_0)
+    assert ids(pool, 1) == ["a"]
+    clock.now += 1
+    chosen(pool).answered(200, REMAINING_0)
+    assert ids(pool, 1) == [None]
+
+
+def test_a_401_disables_a_key_until_the_operator_acts() -> None:
+    clock = Clock()
+    pool = pool_of(clock, "a")
+    lease, other = chosen(pool), chosen(pool)
+    lease.answered(401)
+    other.answered(200)
+    other.answered(429)
+    clock.now += 10**6
+    assert ids(pool, 1) == [None]
+    assert pool.waiting("acme") == (float("inf"), 429)
+    pool.enable("acme", key_id("a"))
+    pool.enable("acme", "another")
+    assert ids(pool, 2) == ["a", "a"]
+
+
+def test_the_third_403_in_a_row_does_so_too_and_a_success_between_begins_anew() -> None:
+    pool = pool_of(Clock(), "a")
+    for status in (403, 403, 200, 403, 403, 429, 403, 403, 200, 403, 403):
+        lease = pool.choose("acme")
+        if lease is None:
+            pool.enable("acme", key_id("a"))
+            lease = chosen(pool)
+        lease.answered(status)
+    assert ids(pool, 1) == ["a"]
+    chosen(pool).answered(403)
+    assert ids(pool, 1) == [None]
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 529])
+def test_a_fault_of_the_provider_is_not_the_keys(status: int) -> None:
+    pool = pool_of(Clock(), "a")
     for _ in range(20):
-        pool.refused("acme", key, status)
-    assert pool.resting("acme") == (900.0, status)
-    pool.accepted("acme", key)
-    pool.refused("acme", key, status)
-    assert (pool.resting("acme") or (0,))[0] == {429: 1, 401: 60, 403: 0}[status]
-
-
-def test_a_refusal_of_another_kind_begins_to_count_anew() -> None:
-    pool, first, _ = two(Clock())
-    for status in (403, 403, 401, 403, 403):
-        pool.refused("acme", first, status)
-        if status == 403:
-            pool.accepted("acme", first)
-    assert first in ids(pool, 2)
+        chosen(pool).answered(status)
+    assert ids(pool, 1) == ["a"]
+    assert pool.take_unsaved() == []
 
 
 def test_a_trial_of_which_nothing_is_heard_is_followed_by_another() -> None:
     clock = Clock()
-    pool = KeyPool({"acme": [usable("a")]}, clock=clock)
-    key = only(pool)
-    pool.refused("acme", key, 429)
-    for clock.now in (1.0, 11.0):
-        assert ids(pool, 2) == [key, None]
-    pool.settle("acme", key, 3_000)
-    clock.now = 21.0
-    assert ids(pool, 1) == [key]
+    pool = pool_of(clock, "a")
+    chosen(pool).answered(429, [], 1.0)
+    clock.now += 1
+    trial = chosen(pool)
+    assert ids(pool, 1) == [None]
+    trial.settle(3_000)
+    clock.now += 10
+    assert ids(pool, 2) == ["a", None]
 
 
-def test_a_key_that_rests_is_no_other_key_either() -> None:
-    pool, first, other = two(Clock())
-    pool.refused("acme", other, 401)
-    assert pool.choose("acme", without={first}) is None
-    found = pool.choose("acme", without={other})
-    assert found is not None
-    assert found.key.id == first
+def test_the_next_key_is_none_that_was_tried_or_rests() -> None:
+    pool = pool_of(Clock(), "a", "b", "c")
+    first = chosen(pool)
+    assert chosen(pool, without={first.key_id}).key_id != first.key_id
+    for text in ("b", "c"):
+        chosen(pool, without={key_id(other) for other in "abc" if other != text}).answered(429)
+    assert pool.choose("acme", without={first.key_id}) is None
+    assert chosen(pool).key_id == first.key_id
 
 
-def test_a_key_that_remains_keeps_its_rest_and_what_is_gone_is_passed_over() -> None:
+def test_what_is_held_against_a_key_is_told_once_to_be_kept_over_a_restart() -> None:
     clock = Clock()
-    pool, first, other = two(clock)
-    pool.refused("acme", first, 429, 5.0)
-    pool.replace({"acme": [usable("a"), usable("b")]})
-    assert ids(pool, 2) == [other, other]
-    pool.refused("acme", "gone", 401)
-    pool.accepted("acme", "gone")
-    pool.refused("nobody", "gone", 401)
-    pool.accepted("nobody", "gone")
-    assert pool.resting("nobody") is None
-    clock.now = 5.0
-    assert ids(pool, 1) == [first]
+    pool = pool_of(clock, "a", "b", "c")
+    chosen(pool).answered(429, [], 90.0)
+    chosen(pool).answered(401)
+    chosen(pool).answered(200, REMAINING_0)
+    kept = {one.key_id: one for one in pool.take_unsaved()}
+    noon = datetime.fromtimestamp(NOON, UTC)
+    assert kept[key_id("a")][2:5] == (False, 429, noon)
+    assert kept[key_id("b")][2:] == (True, 401, noon, None)
+    assert [kept[key_id(text)].rests_until for text in "ac"] == [
+        datetime.fromtimestamp(NOON + seconds, UTC) for seconds in (90, 42)
+    ]
+    assert pool.take_unsaved() == []
+    pool.give_back([*kept.values(), kept[key_id("a")]._replace(provider="gone")])
+    assert len(pool.take_unsaved()) == 3
+
+
+def test_it_rests_on_after_a_restart() -> None:
+    clock = Clock()
+    until = datetime.fromtimestamp(NOON + 30, UTC)
+    pool = pool_of(clock, "a", fault_status=429, fault_at=until, rests_until=until)
+    assert pool.waiting("acme") == (30.0, 429)
+    clock.now += 30
+    assert ids(pool, 2) == ["a", None]
+    assert ids(pool_of(clock, "a", fault_status=429, rests_until=until), 1) == ["a"]
+
+
+def test_that_a_key_rests_and_is_taken_again_is_logged_once_and_without_the_key(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    secret = "sk-canary-0123456789-abcdefghijklmnop"
+    pool = pool_of(Clock(), secret)
+    first, second = chosen(pool), chosen(pool)
+    for lease in (first, second):
+        lease.answered(429, [], 9.0)
+    for status in (200, 200, 401, 401):
+        second.answered(status)
+    assert [record.getMessage().partition("acme ")[2] for record in caplog.records] == [
+        "rests for 9 s after status 429",
+        "is taken again",
+        "is disabled: it was refused with status 401; see: modelscan keys explain acme",
+    ]
+    assert "sk-canar…" in caplog.text
+    assert "sk-canary-0" not in caplog.text
+
+
+def test_entries_that_are_stale_are_thrown_away() -> None:
+    pool = pool_of(Clock(), "a", "b")
+    for _ in range(2_000):
+        chosen(pool, 900).settle(0)
+    assert len(pool._of["acme"]._ready) < 300
+
+
+def test_the_order_is_that_in_which_they_are_chosen() -> None:
+    clock = Clock()
+    pool = KeyPool(clock=clock)
+    texts = ("free", "used", "full", "limited", "refused")
+    used = {key_id("used"): Used(1), key_id("full"): Used(1)}
+    pool.replace({"acme": [usable(text, rpm=1 if text == "full" else None) for text in texts]}, {"acme": used})
+    for text, status in (("limited", 429), ("refused", 401)):
+        chosen(pool, without={key_id(other) for other in texts if other != text}).answered(status)
+    told = [(counter.usable.secret.get_secret_value(), waiting) for counter, waiting in pool.in_order("acme")]
+    assert told == [
+        ("free", (0.0, 0)),
+        ("used", (0.0, 0)),
+        ("full", (60.0, 0)),
+        ("limited", (900.0, 429)),
+        ("refused", (float("inf"), 401)),
+    ]
+    assert all(one[1] <= other[1] for one, other in pairwise(told))

@@ -223,7 +223,8 @@ def test_a_key_of_a_server_that_was_replaced_is_not_sent_to_the_new_one(settings
 
         async with routed(settings, peers=peers, specs=old_one) as router:
             for name in ("old", "new"):
-                await router.service.add_key("local", SecretStr(f"sk-{name}-0123456789"), f"{origins[name]}/v1")
+                async with router.service.keyring() as keyring:
+                    await keyring.add("local", SecretStr(f"sk-{name}-0123456789"), f"{origins[name]}/v1")
             assert [(await router.chat("local/echo")).status_code for _ in range(4)] == [200] * 4
             publish(settings, a_spec(f"{origins['new']}/v1", "local", auth=WITH_KEY))
             await router.admin("POST", "/reload")

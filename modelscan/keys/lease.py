@@ -1,0 +1,68 @@
+"""A key that was chosen for one request: what the request reserved with it, and what comes of it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from modelscan.keys.counter import Counter
+from modelscan.keys.store import UsableKey
+
+if TYPE_CHECKING:
+    from modelscan.keys.provider import ProviderKeys
+
+__all__ = ["REFUSING", "Lease"]
+
+REFUSING = frozenset({401, 403, 429})
+"""Answers that are about the key. Such a request is not counted: the provider did nothing for it."""
+
+
+class Lease:
+    """Settled once; what is settled later, or never, is gone with its windows."""
+
+    __slots__ = ("_amount", "_counter", "_keys", "_open", "_seen", "_serials", "usable")
+
+    def __init__(self, keys: "ProviderKeys", counter: Counter, tokens: int) -> None:
+        """Reserve; the windows were asked for room a moment ago, at the same time."""
+        self.usable: UsableKey = counter.usable
+        self._keys = keys
+        self._counter = counter
+        self._seen = counter.refused
+        self._amount = tokens
+        self._open = True
+        requests, window, day = counter.requests, counter.tokens, counter.day
+        requests.used += 1  # A request is one from its beginning on: there is nothing to be settled.
+        day.used += 1
+        window.reserved += tokens
+        self._serials = requests.serial, window.serial, day.serial
+
+    @property
+    def key_id(self) -> str:
+        return self.usable.key.id
+
+    def answered(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]] = (), retry_after: float | None = None
+    ) -> None:
+        """The provider answered a request that was sent with the key; `retry_after` in seconds, where it said so."""
+        if status in REFUSING:
+            self._keys.refused(self._counter, status, headers, retry_after)
+            self._seen = self._counter.refused  # The same request may be sent again, and then its success counts.
+        elif status < 500:
+            self._keys.accepted(self._counter, headers, after_refusal=self._seen == self._counter.refused)
+
+    def settle(self, tokens: int) -> None:
+        """The request is over, and used so many tokens."""
+        if self._open:
+            self._open = False
+            window = self._counter.tokens
+            if window.serial == self._serials[1]:
+                window.reserved -= self._amount
+                window.used += tokens
+                self._keys.changed(self._counter)
+
+    def release(self) -> None:
+        """The request is over, or goes on with another key, and this one did nothing for it."""
+        if self._open:
+            requests, _, day = self._counter.windows
+            requests.used -= requests.serial == self._serials[0]
+            day.used -= day.serial == self._serials[2]
+            self.settle(0)
+            self._keys.changed(self._counter)
