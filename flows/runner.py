@@ -22,6 +22,7 @@ from prefect.exceptions import Pause, PrefectException
 from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed
 from prefect.types.entrypoint import EntrypointType
+from pydantic import SecretStr
 
 from flows.discover import discover_provider
 from modelscan import __version__
@@ -31,11 +32,12 @@ __all__ = ["main"]
 
 _POLL_SECONDS = 0.5
 _AT_ONCE = 4
+_MASTER = b"master "
 _log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Run until SIGTERM, or until stdin ends; each line on stdin means: look now."""
+    """Run until SIGTERM, or until stdin ends. A line there means: look now; `master KEY` brings another master key."""
     asyncio.run(_main())
 
 
@@ -44,23 +46,40 @@ async def _main() -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
-    threading.Thread(target=_listen, args=(loop, wake, stop), daemon=True).start()
+    masters: asyncio.Queue[SecretStr] = asyncio.Queue()
+    threading.Thread(target=_listen, args=(loop, wake, stop, masters), daemon=True).start()
     _say(state="starting", detail="warming up")
     await asyncio.to_thread(the_bench)
+    renewing = asyncio.create_task(_renew(masters))
     serving = asyncio.create_task(_serve(wake))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         serving.result()
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
+    for task in (serving, renewing):
+        task.cancel()
+    await asyncio.gather(serving, renewing, return_exceptions=True)
     the_bench().sandbox.close()
 
 
-def _listen(loop: asyncio.AbstractEventLoop, wake: asyncio.Event, stop: asyncio.Event) -> None:
-    while os.read(0, 4096):  # Not sys.stdin: a thread that waits in it makes the interpreter's end a fatal error.
+def _listen(
+    loop: asyncio.AbstractEventLoop, wake: asyncio.Event, stop: asyncio.Event, masters: asyncio.Queue[SecretStr]
+) -> None:
+    begun = b""
+    # Not sys.stdin: a thread that waits in it makes the interpreter's end a fatal error.
+    while read := os.read(0, 4096):
+        *lines, begun = (begun + read).split(b"\n")
+        for line in lines:
+            if line.startswith(_MASTER):
+                loop.call_soon_threadsafe(masters.put_nowait, SecretStr(line.removeprefix(_MASTER).decode()))
         loop.call_soon_threadsafe(wake.set)
     loop.call_soon_threadsafe(stop.set)
+
+
+async def _renew(masters: asyncio.Queue[SecretStr]) -> None:
+    """Open the stored keys with the master key that came last: this process's environment has the one before."""
+    while True:
+        the_bench().custody.take(await masters.get())
 
 
 def _say(**what: object) -> None:

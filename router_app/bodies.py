@@ -19,7 +19,17 @@ from modelscan.errors import InvalidInput
 from modelscan.types import DecisionKind, ProviderId
 from router_app.problems import TooLarge, invalid_body
 
-__all__ = ["AddKey", "AddProvider", "Decide", "Discover", "Generate", "Judge", "read_body", "wait_seconds"]
+__all__ = [
+    "AddKey",
+    "AddProvider",
+    "Decide",
+    "Discover",
+    "Generate",
+    "Judge",
+    "RotateMaster",
+    "read_body",
+    "wait_seconds",
+]
 
 _MAX_BODY = 64 * 1024
 _MAX_WAIT = 600.0
@@ -66,6 +76,12 @@ class AddKey(_Body):
     provider: ProviderId = Field(validation_alias=AliasChoices("provider", "provider_id"))
     api_key: SecretStr
     label: Label = ""
+
+
+class RotateMaster(_Body):
+    """`/api/keys/rotate-master`"""
+
+    new_key: SecretStr | None = None
 
 
 class Decide(_Body):

@@ -47,6 +47,10 @@ class Child:
         self._on_state(self.name, "starting", "")
         self._task = asyncio.create_task(self._watch())
 
+    def renew(self, env: Mapping[str, str]) -> None:
+        """Give it this environment when it is started the next time."""
+        self._env = dict(env)
+
     def tell(self, line: str) -> None:
         """Write a line to its stdin; one that is not running hears nothing."""
         if self._process and self._process.stdin and self._process.returncode is None:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx2
+from pydantic import SecretStr
 
+from modelscan.custody.master import MASTER_VARIABLE
 from modelscan.redaction import is_secret_name
 from modelscan.settings import Settings
 from modelscan.settings.environment import variables
@@ -74,6 +76,13 @@ class Companions:
         """Tell the runner that there is a run for it."""
         if self._runner:
             self._runner.tell("wake")
+
+    def master(self, new: SecretStr) -> None:
+        """Hand the runner the master key that takes the place of its environment's, also for when it starts again."""
+        self._environ = {**self._environ, MASTER_VARIABLE: new.get_secret_value()}
+        if self._runner:
+            self._runner.renew(self._environment())
+            self._runner.tell(f"master {new.get_secret_value()}")
 
     async def stop(self) -> None:
         """End the runner, then the API, to which the runner reports its end."""

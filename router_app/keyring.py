@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -12,6 +12,8 @@ from pydantic import SecretStr, ValidationError
 from modelscan.catalog import keys as table
 from modelscan.catalog.database import Database
 from modelscan.clients.registry import Served
+from modelscan.custody.master import MASTER_VARIABLE, Masters
+from modelscan.custody.rotation import Rotated, resume, rotate_master
 from modelscan.custody.sealing import Custody
 from modelscan.errors import CatalogError, ModelScanError
 from modelscan.keys import store
@@ -33,13 +35,20 @@ class Keyring:
     """What is changed here counts from the next request on. One change at a time, under the service's lock."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], database: Database, serving: Serving, parts: Parts
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        database: Database,
+        serving: Serving,
+        parts: Parts,
+        on_master: Callable[[SecretStr], None],
     ) -> None:
         self._settings = settings
         self._environ = environ
         self._database = database
         self._serving = serving
         self._parts = parts
+        self._on_master = on_master
         self._custody: Custody | None = None
         self._keys: Mapping[str, Sequence[UsableKey]] = {}
         """All that can be opened, also those for servers that are not served now."""
@@ -56,7 +65,8 @@ class Keyring:
             self._fill({})
             return
         faults = []
-        for load in (partial(asyncio.to_thread, self._import), self._load_pool):
+        finish = partial(asyncio.to_thread, resume, self._database, self._masters())
+        for load in (finish, partial(asyncio.to_thread, self._import), self._load_pool):
             try:
                 await load()
             except ModelScanError as error:
@@ -105,6 +115,17 @@ class Keyring:
         await self._load_pool()
         return key
 
+    async def rotate_master(self, fresh: SecretStr | None) -> Rotated:
+        """Seal all under another master key, and use that from now on. Raises InvalidInput (the key)."""
+        masters = self._masters()
+        done = await asyncio.to_thread(rotate_master, self._database, masters, fresh)
+        if masters.given and fresh:
+            # The environment that the operator made is not changed by this: the next start needs a hand.
+            self._environ = {**self._environ, MASTER_VARIABLE: fresh.get_secret_value().strip()}
+            self._on_master(fresh)
+        self.forget_master()
+        return done
+
     async def opened(self, provider: str, named: str) -> UsableKey:
         """A key with its secret, active or not, to try it. Raises KeyNotFound, InvalidConfiguration."""
         key = await asyncio.to_thread(table.find, self._database, provider, named)
@@ -144,6 +165,9 @@ class Keyring:
         minute, day = (datetime.fromtimestamp(one.bounds(now)[0], UTC) for one in (MINUTE, DAY))
         found = table.used_since(self._database, minute=minute, day=day)
         return {provider: {key: Used(*used) for key, used in keys.items()} for provider, keys in found.items()}
+
+    def _masters(self) -> Masters:
+        return Masters(self._settings.data_dir, self._environ)
 
     def _made(self) -> Custody:
         self._custody = self._custody or Custody.load(self._settings.data_dir, self._environ)

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelscan.catalog import keys as table
-from router_app.bodies import AddKey, read_body
+from router_app.bodies import AddKey, RotateMaster, read_body
 from router_app.service import Service
 
 __all__ = ["Keys"]
@@ -26,6 +26,7 @@ class Keys:
         return [
             ("GET", "/keys", self.list_keys),
             ("POST", "/keys/add", self.add),
+            ("POST", "/keys/rotate-master", self.rotate_master),
         ]
 
     async def list_keys(self, request: Request) -> Response:
@@ -37,3 +38,9 @@ class Keys:
         async with self._service.keyring() as keyring:
             key = await keyring.add(asked.provider, asked.api_key, label=asked.label)
         return JSONResponse(key.model_dump(mode="json"), 201)
+
+    async def rotate_master(self, request: Request) -> Response:
+        asked = await read_body(request, RotateMaster)
+        async with self._service.keyring() as keyring:
+            done = await keyring.rotate_master(asked.new_key)
+        return JSONResponse(done.model_dump(mode="json"))

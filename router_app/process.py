@@ -45,6 +45,7 @@ async def running(
             notify=lambda: dispatcher.enqueue(),
             database=database,
             reread=lambda: load(environ=environ).settings,
+            on_master=lambda new: companions.master(new),
         )
         companions = Companions(settings, environ, service.parts, http, tell=tell)
         dispatcher = Dispatcher(

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from pydantic import SecretStr
+
 from modelscan import __version__
 from modelscan.catalog import routing
 from modelscan.catalog.database import Database
@@ -45,6 +47,7 @@ class Service:
         notify: Callable[[], None],
         database: Database | None = None,
         reread: Callable[[], Settings] | None = None,
+        on_master: Callable[[SecretStr], None] = lambda _: None,
     ) -> None:
         self.settings = settings
         self.parts = Parts()
@@ -63,7 +66,7 @@ class Service:
         self.stored_rules: tuple[RoutingRule, ...] = ()
         """Those of the catalogue, which go before the configuration's for the same name and client."""
         self._reread = reread or (lambda: settings)
-        self._keyring = Keyring(settings, environ, self.database, self.serving, self.parts)
+        self._keyring = Keyring(settings, environ, self.database, self.serving, self.parts, on_master)
         self._changing = asyncio.Lock()
         self._flushing = asyncio.Lock()
         self._opened = asyncio.Event()

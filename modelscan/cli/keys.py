@@ -9,6 +9,7 @@ from modelscan.catalog import keys as key_rows
 from modelscan.cli.access import service_of
 from modelscan.cli.catalogue import catalogue_of
 from modelscan.cli.display import print_json, print_rows
+from modelscan.cli.master import rotate
 from modelscan.cli.secrets import key_options, read_key
 from modelscan.cli.session import Session, json_option
 from modelscan.types import ApiKey
@@ -56,3 +57,6 @@ def add_key(session: Session, provider: str, api_key: str | None, api_key_stdin:
         print_json(added)
     else:
         click.echo(f"{provider} has the key {added['prefix']}… ({added['id']}).")
+
+
+keys.add_command(rotate)

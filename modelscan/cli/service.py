@@ -50,6 +50,14 @@ class Service:
         """The JSON that DELETE answers; raises likewise."""
         return self._request("DELETE", path)
 
+    def answers(self) -> bool:
+        """Whether anybody listens there; a service that was killed leaves its address behind."""
+        try:
+            self._request("GET", "/health")
+        except ModelScanError as error:
+            return not isinstance(error.__cause__, OSError)
+        return True
+
     def _request(self, method: str, path: str, body: bytes | None = None) -> Any:
         parts = urlsplit(self.url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

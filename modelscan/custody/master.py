@@ -1,21 +1,22 @@
 """Where the master key comes from: the environment, else a file of the data directory that its owner alone reads."""
 
 import base64
+import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from modelscan.errors import InvalidConfiguration
 
-__all__ = ["LEAST_CHARACTERS", "Masters", "made_master"]
+__all__ = ["LEAST_CHARACTERS", "MASTER_VARIABLE", "Masters", "made_master"]
 
 LEAST_CHARACTERS = 32
-_VARIABLE = "MODELSCAN_MASTER_KEY"
+MASTER_VARIABLE = "MODELSCAN_MASTER_KEY"
 
 
 class Masters:
@@ -26,7 +27,7 @@ class Masters:
 
     def __init__(self, data_dir: Path, environ: Mapping[str, str]) -> None:
         self.path = data_dir / "master.key"
-        given = environ.get(_VARIABLE)
+        given = environ.get(MASTER_VARIABLE)
         self.given = SecretStr(given) if given else None
         """Of the environment; with it no file is read or made."""
 
@@ -44,6 +45,17 @@ class Masters:
     def write(self, masters: Sequence[SecretStr]) -> None:
         """Replace the file in one step, on the disk when this returns."""
         self._place(masters, os.replace)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else changes the master key meanwhile."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(self.path.with_name(f"{self.path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
 
     def stamp(self) -> tuple[int, int] | None:
         """Another one once the file is another one; None where the environment gives the key."""

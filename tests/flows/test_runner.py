@@ -13,6 +13,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import Pause
 from prefect.states import Suspended
+from pydantic import SecretStr
 
 from flows import runner
 
@@ -202,3 +203,27 @@ def test_it_waits_for_the_api_and_ends_what_runs_when_it_is_ended(
 
 def _unlimited() -> SimpleNamespace:
     return SimpleNamespace(discovery=SimpleNamespace(run_seconds=600))
+
+
+def test_the_master_keys_that_come_on_standard_input_are_taken_in_turn(
+    bench: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = [b"wake\nmaster on", b"e\nmaster two\n", b""]
+    taken: list[SecretStr] = []
+    monkeypatch.setattr("os.read", lambda *_: said.pop(0))
+    bench.custody = SimpleNamespace(take=taken.append)
+
+    async def story() -> None:
+        wake, stop, masters = asyncio.Event(), asyncio.Event(), asyncio.Queue[SecretStr]()
+        runner._listen(asyncio.get_running_loop(), wake, stop, masters)
+        renewing = asyncio.create_task(runner._renew(masters))
+        async with asyncio.timeout(10):
+            await stop.wait()
+            while len(taken) < 2:  # noqa: ASYNC110 - what is waited for is another task's doing
+                await asyncio.sleep(0)
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+        assert wake.is_set()
+
+    asyncio.run(story())
+    assert taken == [SecretStr("one"), SecretStr("two")]

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
 from modelscan.reference import serve
 from modelscan.settings import Settings
@@ -111,6 +112,26 @@ def test_both_are_started_told_where_things_are_and_ended(stage: Callable[..., S
     secrets = {"MODELSCAN_MASTER_KEY", "MODELSCAN_ADMIN_TOKEN", "MODELSCAN_API_KEYS_ACME", "ACME_API_KEY"}
     assert not secrets & set(prefect)
     assert prefect["PREFECT_SERVER_API_AUTH_TOKEN"] == "its own"
+
+
+def test_the_runner_is_handed_another_master_key_now_and_when_it_starts_again(stage: Callable[..., Stage]) -> None:
+    found = stage(MODELSCAN_MASTER_KEY="old")
+
+    async def story() -> None:
+        async with found.started() as companions:
+            await eventually(found.all_up, 30)
+            companions.master(SecretStr("new"))
+            await eventually((found.folder / "heard").exists, 30)
+            (found.folder / "runner.json").unlink()
+            assert companions._runner is not None
+            assert companions._runner._process is not None
+            companions._runner._process.kill()
+            await eventually((found.folder / "runner.json").exists, 30)
+            await eventually(found.all_up, 30)
+
+    asyncio.run(story())
+    assert (found.folder / "heard").read_text() == "master new\n"
+    assert found.environment_of("runner")["MODELSCAN_MASTER_KEY"] == "new"
 
 
 def test_a_prefect_of_the_operators_own_is_used_and_none_started(stage: Callable[..., Stage]) -> None:

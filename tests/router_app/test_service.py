@@ -13,11 +13,12 @@ from pydantic import SecretStr
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate as real_migrate
+from modelscan.custody.master import Masters, made_master
 from modelscan.custody.sealing import Custody
 from modelscan.errors import CatalogBusy, ServiceUnavailable
 from modelscan.keys import store
 from modelscan.reference import create_reference
-from modelscan.settings import Settings
+from modelscan.settings import Settings, ensure_data_dir
 from modelscan.types import Auth, ClientSpec
 from router_app import service as module
 from router_app.gate import Gate
@@ -62,12 +63,62 @@ def test_a_restart_takes_in_the_keys_of_another_master(settings: Settings) -> No
             peers={"acme": create_reference(models=("echo",), key=KEY)},
             specs=lambda origins: [a_spec(f"{origins['acme']}/v1", auth=WITH_KEY)],
         ) as router:
-            (settings.data_dir / "master.key").write_text("m" * 40)
+            Masters(settings.data_dir, {}).write((SecretStr("m" * 40),))
             store.add_key(router.service.database, Custody.load(settings.data_dir, {}), "acme", SecretStr(KEY))
             await router.admin("POST", "/restart")
             await eventually(lambda: router.service.serving.pool.choose("acme"))
             await eventually(lambda: router.service.gate.state == "open")
             assert (await router.chat("acme/echo")).status_code == 200
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("given", [None, "n" * 40], ids=["a made key", "a given key"])
+@pytest.mark.parametrize("environ", [{}, {"MODELSCAN_MASTER_KEY": "o" * 40}], ids=["file", "environment"])
+def test_the_master_key_is_changed_while_requests_are_served(
+    settings: Settings, environ: dict[str, str], given: str | None
+) -> None:
+    handed: list[SecretStr] = []
+
+    async def story() -> None:
+        async with routed_to_reference(settings, environ=environ) as router:
+            router.service._keyring._on_master = handed.append
+            async with router.service.keyring() as keyring:
+                await keyring.add("acme", SecretStr("sk-before-0123456789"))
+            answer = await router.admin("POST", "/keys/rotate-master", json={"new_key": given} if given else {})
+            if environ and not given:
+                assert (answer.status_code, answer.json()["code"]) == (400, "invalid-input")
+                return
+            told = answer.json()
+            assert (told["resealed"], told["unopened"], told["in_environment"]) == (1, 0, bool(environ))
+            async with router.service.keyring() as keyring:
+                await keyring.add("acme", SecretStr("sk-after-0123456789"))
+            assert (await router.chat("acme/echo")).status_code == 200
+            after = {"MODELSCAN_MASTER_KEY": given} if environ and given else {}
+            loaded = store.load(router.service.database, Custody.load(settings.data_dir, after))
+            assert len(loaded["acme"]) == 2
+            await router.admin("POST", "/restart")
+            await eventually(lambda: router.service.gate.state == "open")
+            assert router.service.parts.snapshot()["keys"]["state"] == "up"
+            assert len(router.service._keyring._keys["acme"]) == 2
+
+    asyncio.run(story())
+    assert handed == ([SecretStr(given)] if environ and given else [])
+
+
+def test_a_rotation_that_was_killed_is_finished_at_the_start(settings: Settings) -> None:
+    ensure_data_dir(settings)
+    masters, database = Masters(settings.data_dir, {}), Database(settings.database_path)
+    real_migrate(database)
+    (old,) = masters.read()
+    store.add_key(database, Custody(old), "acme", SecretStr("sk-before-0123456789"))
+    new = made_master()
+    masters.write((old, new))
+
+    async def story() -> None:
+        async with routed(settings) as router:
+            assert masters.read() == (new,)
+            assert len(store.load(router.service.database, Custody(new))["acme"]) == 1
 
     asyncio.run(story())
 
