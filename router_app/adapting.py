@@ -7,13 +7,13 @@ from router_app.asking import Asked
 
 __all__ = ["ADAPTING"]
 
-_USUAL = Quirks()
+_USUAL_FIELD = Quirks().max_tokens_field
 _SOME_TOKENS = 4096
 """The limit that a provider gets who insists on one, for a model whose own is unknown."""
 
 
 def _chat_completions(asked: Asked, spec: ClientSpec, model: str) -> bool:
-    if spec.quirks != _USUAL:
+    if spec.quirks.max_tokens_required or spec.quirks.max_tokens_field != _USUAL_FIELD:
         _limit_as_it_likes(asked, spec, model)
     return asked.members.get("stream") is True and _ask_for_usage(asked, spec)
 

@@ -10,7 +10,12 @@ from modelscan.errors import InvalidInput
 __all__ = ["Asked"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_PLAIN_NAME = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
+"""A member's name without escapes, as nearly all are, up to its value."""
+_AFTER_VALUE = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
+_MARK = b"\xef\xbb\xbf"
 _decode = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # as above
+_quoted = json.encoder.encode_basestring  # type: ignore[attr-defined]  # as above
 
 
 class Asked:
@@ -25,7 +30,7 @@ class Asked:
         self._values: dict[str, tuple[int, int]] = {}
         self._changed: list[tuple[int, int, str]] = []
         try:
-            self._text = body.decode("utf-8-sig")
+            self._text = (body[3:] if body.startswith(_MARK) else body).decode()
             self._read()
         except (ValueError, IndexError, StopIteration, RecursionError) as error:
             raise InvalidInput("The body is not a JSON object.", hint="docs/api.md says what it holds.") from error
@@ -36,7 +41,7 @@ class Asked:
 
     def put(self, name: str, value: Any) -> None:
         """Set a member; one that is new stands first."""
-        text = json.dumps(value, ensure_ascii=False)
+        text = _quoted(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         if name in self._values:
             self._changed.append((*self._values[name], text))
         else:
@@ -75,25 +80,30 @@ class Asked:
         if text[at] == "}":
             return self._ended(at + 1)
         while True:
-            start = at
-            name, at = scanstring(text, self._opening(at), True)
-            self._keys[name] = start, at
-            at = self._after(":", space(text, at).end())  # type: ignore[union-attr]
+            name, at = self._name(at)
             start = at
             value, at = _decode(text, at)
             if name in self.members:
                 raise InvalidInput(f"The body holds {name[:64]!r} twice.", hint="Send each member once.")
             self.members[name] = value
             self._values[name] = start, at
-            at = space(text, at).end()  # type: ignore[union-attr]
-            if text[at] == "}":
-                return self._ended(at + 1)
-            at = self._after(",", at)
+            if (found := _AFTER_VALUE.match(text, at)) is None:
+                raise ValueError
+            at = found.end()
+            if found[1] == "}":
+                return self._ended(at)
 
-    def _opening(self, at: int) -> int:
+    def _name(self, at: int) -> tuple[str, int]:
+        """The member's name that stands at `at`, and where its value begins."""
+        if found := _PLAIN_NAME.match(self._text, at):
+            name = found[1]
+            self._keys[name] = at, found.end(1) + 1
+            return name, found.end()
         if self._text[at] != '"':
             raise ValueError
-        return at + 1
+        name, end = scanstring(self._text, at + 1, True)
+        self._keys[name] = at, end
+        return name, self._after(":", _SPACE.match(self._text, end).end())  # type: ignore[union-attr]
 
     def _after(self, mark: str, at: int) -> int:
         """Where something begins after `mark`, which stands at `at`."""

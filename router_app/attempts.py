@@ -184,7 +184,7 @@ def _none_now(provider: str, waiting: Waiting) -> ModelScanError:
 
 def wait_seconds(headers: Headers, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
     """What Retry-After says, in seconds: a number, or a date; None where it says nothing that is understood."""
-    told = {name.lower(): value for name, value in headers}.get(b"retry-after", b"").decode("latin-1").strip()
+    told = dict(headers).get(b"retry-after", b"").decode("latin-1").strip()
     if told.isascii() and told.isdigit():
         return float(told[:9])
     try:

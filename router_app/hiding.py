@@ -25,6 +25,10 @@ class Hiding:
         self._rest = data[len(data) - kept :]
         return data[: len(data) - kept]
 
+    def whole(self, body: bytes) -> bytes:
+        """The whole of an answer that comes as one."""
+        return body.replace(self._secret, HIDDEN) if self._secret else body
+
     def end(self) -> bytes:
         """What waited, and was no secret."""
         rest, self._rest = self._rest, b""

@@ -21,7 +21,7 @@ from modelscan.usage.estimate import reserved
 from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
 from router_app.asking import Asked
-from router_app.exchange import Exchange, Watch
+from router_app.exchange import Exchange
 from router_app.failover import Failover
 from router_app.outgoing import Outgoing, Prepare, filled, static
 from router_app.problems import TooLarge
@@ -30,6 +30,7 @@ from router_app.sse import Relay
 from router_app.translating import Translating
 from router_app.unpacking import unpacked
 from router_app.upstream import Headers, UpstreamAnswer
+from router_app.watch import Watch, Watches
 from router_app.whole import comes_piece_by_piece, is_event_stream, usage_in, whole_body
 
 __all__ = ["Inference"]
@@ -62,6 +63,7 @@ class Inference:
         self._protocol = protocol
         self._operation = operation
         self._max_body = max_body
+        self._watches = Watches()
         self._passed = frozenset(name.encode() for name in protocol.passed_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +74,7 @@ class Inference:
         try:
             body = await _read(receive, self._max_body)
             exchange.read_at = time.perf_counter()
-            with Watch(receive, exchange):
+            with Watch(receive, exchange, self._watches):
                 await self._answer(exchange, passed, body)
         except TooLarge as error:
             await exchange.refuse(error)
@@ -220,5 +222,5 @@ def _named_in(members: Mapping[str, Any]) -> str:
 
 def _returned(headers: Headers) -> list[tuple[bytes, bytes]]:
     """The provider's headers that go to the caller; its request id under another name than ours."""
-    kept = [(name.lower(), value) for name, value in headers if name.lower() not in _NOT_RETURNED]
-    return kept + [(b"x-upstream-request-id", value) for name, value in headers if name.lower() == b"x-request-id"]
+    kept = [header for header in headers if header[0] not in _NOT_RETURNED]
+    return kept + [(b"x-upstream-request-id", value) for name, value in headers if name == b"x-request-id"]

@@ -22,14 +22,17 @@ class Outgoing(NamedTuple):
     tell: Tell
 
 
+_JSON = (b"content-type", b"application/json")
 Prepare = Callable[[Route], Outgoing]
 """Makes the request for one provider. Raises what says that it cannot be asked this."""
 
 
 def static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
     """The specification's headers, but for those that the caller gives a value of their own."""
+    if not passed and not route.spec.headers:
+        return [_JSON]
     static = {name.lower().encode(): value.encode() for name, value in route.spec.headers.items()}
-    return [*({b"content-type": b"application/json"} | static | dict(passed)).items()]
+    return [*(dict((_JSON,)) | static | dict(passed)).items()]
 
 
 def filled(route: Route, url: str) -> str:

@@ -17,7 +17,7 @@ _AT_ONCE = 1 << 20
 
 def unpacked(answer: UpstreamAnswer) -> UpstreamAnswer:
     """The answer itself, unless it is packed in a way that is known; what is packed otherwise stays so."""
-    packing = next((value for name, value in answer.headers if name.lower() == b"content-encoding"), b"")
+    packing = next((value for name, value in answer.headers if name == b"content-encoding"), b"")
     return _Unpacked(answer) if packing.strip().lower() in _PACKINGS else answer
 
 
@@ -25,7 +25,7 @@ class _Unpacked:
     def __init__(self, answer: UpstreamAnswer) -> None:
         self._answer = answer
         self.status = answer.status
-        self.headers: Headers = [header for header in answer.headers if header[0].lower() != b"content-encoding"]
+        self.headers: Headers = [header for header in answer.headers if header[0] != b"content-encoding"]
 
     async def begun(self) -> None:
         await self._answer.begun()

@@ -31,7 +31,9 @@ class UpstreamAnswer(Protocol):
     def status(self) -> int: ...
 
     @property
-    def headers(self) -> Headers: ...
+    def headers(self) -> Headers:
+        """Their names in lower case."""
+        ...
 
     async def begun(self) -> None:
         """Return once the body has begun, or is over; raises UpstreamFailed. What has begun is still to be read."""
@@ -110,7 +112,7 @@ class _LibraryAnswer:
         self._chunks = response.aiter_raw()
         self._first: bytes | None = None
         self.status = response.status_code
-        self.headers = response.headers.raw
+        self.headers = [(name.lower(), value) for name, value in response.headers.raw]
 
     async def begun(self) -> None:
         self._first = await self._next()

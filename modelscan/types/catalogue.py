@@ -84,11 +84,12 @@ class ApiKey(Frozen):
         return self.requests + self.tokens / 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UsageEvent:
     """One request that reached the router: a line of the usage journal and a row of usage_tracking.
 
-    The router makes one for each request from what it knows itself, so it is a plain dataclass: nothing is validated.
+    The router makes one for each request from what it knows itself, so it is a plain dataclass: nothing is validated,
+    and nothing is frozen, which would cost as much as the rest of making it.
     """
 
     request_id: str

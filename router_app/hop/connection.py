@@ -226,13 +226,13 @@ class Connection(asyncio.Protocol):
         if self._head_bytes > self._limits.head_bytes:
             raise ValueError(f"more than {self._limits.head_bytes} bytes of headers")
         if not self._head_done:
-            self.headers.append((name, value))
+            self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self.status = self._parser.get_status_code()
         if self.status < 200:
             return  # 100 and 103 come before the answer; a 101 is told as an upgrade.
-        names = {name.lower() for name, _ in self.headers}
+        names = {name for name, _ in self.headers}
         self._until_eof = not names & {b"content-length", b"transfer-encoding"} and self.status not in (204, 304)
         self._head_done = True
         self._wake()

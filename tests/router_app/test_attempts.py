@@ -155,7 +155,7 @@ def test_the_overhead_leaves_out_what_the_provider_took(settings: Settings) -> N
 )
 def test_retry_after_is_a_number_or_a_date(value: bytes, seconds: float) -> None:
     now = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
-    assert wait_seconds([(b"Retry-After", value)], lambda: now) == seconds
+    assert wait_seconds([(b"retry-after", value)], lambda: now) == seconds
 
 
 @pytest.mark.parametrize("value", [b"", b"soon", b"-1", b"1.5", b"\xff", b"Fri, 99 Nov 2026 10:00:05 GMT"])
