@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from modelscan import __version__
 from modelscan.catalog import routing
+from modelscan.catalog.connection import TableMissing
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.clients.registry import Registry, load_registry
@@ -153,12 +154,24 @@ class Service:
         async with self._flushing:
             try:
                 added = await asyncio.to_thread(flush, self.journal, self.database)
+            except TableMissing as error:
+                await self._remake(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are tried again
                 _log.error("the usage journal could not be flushed: %s", error)
                 self.parts.set("journal", "down", f"Rows wait in {self.settings.journal_dir.name}: {error}")
             else:
-                self.parts.set("journal", "up")
+                held = f"{self.journal.held} rows wait in memory for room on the disk." if self.journal.held else ""
+                self.parts.set("journal", "down" if held else "up", held)
         return added
+
+    async def _remake(self, error: TableMissing) -> None:
+        """The catalogue's file was taken away: the usage that waits is to have one, whatever else was in it."""
+        _log.error("the catalogue has no tables any more, and is made anew: %s", error)
+        self.parts.set("journal", "down", "The catalogue was taken away; rows wait until it is made anew.")
+        try:
+            await asyncio.to_thread(migrate, self.database)
+        except Exception as fault:  # noqa: BLE001 - the rows stay, and are tried again
+            _log.error("the catalogue could not be made anew: %s", fault)
 
     async def close(self) -> None:
         """Flush, and let go of everything. No request may be running."""

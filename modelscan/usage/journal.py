@@ -5,6 +5,8 @@ import fcntl
 import os
 import threading
 import uuid
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,8 @@ __all__ = ["Journal"]
 
 _ASKED_CHARACTERS = 256
 """What is kept of the model's name as the caller wrote it, who may write anything."""
+_MOST_HELD = 50_000
+"""Lines, of some 600 bytes each."""
 
 
 class Journal:
@@ -29,29 +33,42 @@ class Journal:
         self._guard = threading.Lock()
         self._lines = 0
         self._torn = False
+        self._held: deque[bytes] = deque()
         self._closed = False
         self._path, self._descriptor = self._open()
 
     def append(self, event: UsageEvent) -> None:
-        """One write of one line; what a killed process had answered is in the file. Raises OSError (a full disk)."""
+        """One write of one line; what a killed process had answered is in the file.
+
+        While the disk is full, lines are held in memory and written once there is room. Raises OSError when that
+        begins, and for a line that is lost because too many are held, or because the journal is closed.
+        """
         line = _line(event)
         with self._guard:
             if self._closed:
                 raise OSError(errno.EBADF, "the journal is closed")
-            self._lines += 1
-            line = b"\n" * self._torn + line  # Half a line, left by a full disk, ends before the next one begins.
-            self._torn = os.write(self._descriptor, line) < len(line)
-            if self._torn:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            if self._held:
+                self._hold(line)
+                with suppress(OSError):
+                    self._release()
+                return
+            try:
+                self._write(line)
+            except OSError:
+                self._hold(line)
+                raise
 
     def rotate(self) -> tuple[Path, ...]:
         """The segments that are ready to be taken in: what was written so far, and those of dead processes."""
         with self._guard:
+            if self._held and not self._closed:
+                with suppress(OSError):
+                    self._release()
             if self._lines and not self._closed:
                 full = self._descriptor
                 self._path, self._descriptor = self._open()
                 os.close(full)
-                self._lines = 0
+                self._lines, self._torn = 0, False
         return tuple(path for path in sorted(self._directory.glob("*.jsonl")) if _is_free(path))
 
     def close(self) -> None:
@@ -59,10 +76,38 @@ class Journal:
         with self._guard:
             if self._closed:
                 return
+            if self._held:
+                with suppress(OSError):
+                    self._release()
             self._closed = True
             os.close(self._descriptor)
             if not self._lines:
                 self._path.unlink(missing_ok=True)
+
+    @property
+    def held(self) -> int:
+        """Lines that wait in memory for room on the disk; they are lost where the process is killed."""
+        return len(self._held)
+
+    def _write(self, line: bytes) -> None:
+        whole = b"\n" * self._torn + line  # Half a line, left by a full disk, ends before the next one begins.
+        written = os.write(self._descriptor, whole)
+        if written < len(whole):
+            self._torn = self._torn or written > 0
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._torn = False
+        self._lines += 1
+
+    def _hold(self, line: bytes) -> None:
+        if len(self._held) >= _MOST_HELD:
+            raise OSError(errno.ENOSPC, f"{_MOST_HELD} rows wait in memory already")
+        self._held.append(line)
+
+    def _release(self) -> None:
+        """Write what is held, as far as there is room; raises OSError where there is none."""
+        while self._held:
+            self._write(self._held[0])
+            self._held.popleft()
 
     def _open(self) -> tuple[Path, int]:
         """Locked before it has its name: no one ever sees it free."""

@@ -1,5 +1,6 @@
 """The journal and its way into the catalogue."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -223,17 +224,50 @@ def test_a_busy_catalogue_leaves_the_segment_where_it_is(folder: Path, tmp_path:
     journal.close()
 
 
-def test_a_full_disk_costs_its_own_line_and_not_the_next(
-    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch
+REAL_WRITE = os.write
+
+
+def no_room(_: int, line: bytes) -> int:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def half_a_line(descriptor: int, line: bytes) -> int:
+    return REAL_WRITE(descriptor, line[:20])
+
+
+@pytest.mark.parametrize("write", [no_room, half_a_line])
+@pytest.mark.parametrize("then", ["append", "rotate", "close"])
+def test_a_full_disk_costs_no_line(
+    database: Database, folder: Path, monkeypatch: pytest.MonkeyPatch, write: Any, then: str
 ) -> None:
     journal = Journal(folder)
-    real = os.write
+    journal.append(event("before"))
     with monkeypatch.context() as full:
-        full.setattr(os, "write", lambda descriptor, line: real(descriptor, line[:20]))
+        full.setattr(os, "write", write)
         with pytest.raises(OSError, match="No space"):
-            journal.append(event("torn"))
-    journal.append(event("next"))
-    assert flush(journal, database) == 1
+            journal.append(event("first"))
+        journal.append(event("second"))
+        assert journal.held == 2
+        assert flush(journal, database) == 1
+    if then == "append":
+        journal.append(event("third"))
+        assert journal.held == 0
+    if then == "close":
+        journal.close()
+    assert flush(journal, database) == (3 if then == "append" else 2)
+    assert journal.held == 0
+    journal.close()
+
+
+def test_what_is_held_while_the_disk_is_full_is_bounded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelscan.usage.journal._MOST_HELD", 2)
+    monkeypatch.setattr(os, "write", no_room)
+    journal = Journal(folder)
+    with pytest.raises(OSError, match="No space"):
+        journal.append(event("1"))
+    journal.append(event("2"))
+    with pytest.raises(OSError, match="2 rows wait in memory already"):
+        journal.append(event("3"))
     journal.close()
 
 
