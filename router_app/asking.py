@@ -15,7 +15,7 @@ _PLAIN_NAME = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
 _AFTER_VALUE = re.compile(r"[ \t\n\r]*([,}])[ \t\n\r]*")
 _MARK = b"\xef\xbb\xbf"
 _decode = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # as above
-_quoted = json.encoder.encode_basestring  # type: ignore[attr-defined]  # as above
+_quoted = json.encoder.encode_basestring
 
 
 class Asked:
