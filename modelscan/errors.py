@@ -13,8 +13,14 @@ ModelScanError
 │   ├── DiscoveryNotFound
 │   ├── KeyNotFound              the provider has no such key
 │   ├── ProviderNotFound
-│   └── RuleNotFound             no routing rule for that name was set
-├── Unauthorized                 the admin token is missing or wrong
+│   ├── RuleNotFound             no routing rule for that name was set
+│   └── TokenNotFound
+├── Unauthorized                 a token is missing, unknown, expired or revoked
+├── Forbidden                    the token may not do this
+│   ├── ForeignHost              without tokens: the request was meant for another name (DNS rebinding)
+│   ├── ModelNotAllowed          the token may not use the model (`allowed` says which it may)
+│   └── PriceUnknown             the token has a budget in dollars, and nobody knows what the model costs
+├── BudgetSpent                  of the token; OpenAI's name for it is its code
 ├── CatalogError
 │   ├── CatalogBusy              another process kept the file locked past the wait
 │   └── MigrationError           an edited, or an unknown newer, migration
@@ -31,6 +37,7 @@ ModelScanError
 ├── KeyLimitReached              a provider holds 100 keys at most
 ├── NoUsableKey                  the provider needs a key and none can be used
 ├── RateLimited                  all that could be asked wants to be left alone for a while
+│   └── TokenLimited             the caller's token has had its requests or tokens, for now
 ├── UpstreamFailed               the provider could not be reached or broke off
 │   ├── UpstreamTimedOut         a time limit ran out
 │   └── NoCandidateLeft          nobody who could be asked answered (`candidates` says who, and why not)
@@ -44,6 +51,7 @@ from modelscan.redaction import redact
 
 __all__ = [
     "AmbiguousModel",
+    "BudgetSpent",
     "CandidateRefused",
     "CatalogBusy",
     "CatalogError",
@@ -52,6 +60,8 @@ __all__ = [
     "DiscoveryFailed",
     "DiscoveryInterrupted",
     "DiscoveryNotFound",
+    "Forbidden",
+    "ForeignHost",
     "GenerationRefused",
     "HostRefused",
     "InvalidConfiguration",
@@ -60,17 +70,21 @@ __all__ = [
     "KeyLimitReached",
     "KeyNotFound",
     "MigrationError",
+    "ModelNotAllowed",
     "ModelScanError",
     "NoCandidateLeft",
     "NoUsableKey",
     "NotEnoughEvidence",
     "NotFound",
     "NotWaiting",
+    "PriceUnknown",
     "ProviderNotFound",
     "RateLimited",
     "RuleNotFound",
     "ServiceUnavailable",
     "SourceUnavailable",
+    "TokenLimited",
+    "TokenNotFound",
     "Unauthorized",
     "UnknownIdentifier",
     "UnknownModel",
@@ -153,8 +167,32 @@ class RuleNotFound(NotFound):
     code = "rule-not-found"
 
 
+class TokenNotFound(NotFound):
+    code = "token-not-found"
+
+
 class Unauthorized(ModelScanError):
     code = "unauthorized"
+
+
+class Forbidden(ModelScanError):
+    code = "forbidden"
+
+
+class ForeignHost(Forbidden):
+    code = "foreign-host"
+
+
+class ModelNotAllowed(Forbidden):
+    code = "model-not-allowed"
+
+
+class PriceUnknown(Forbidden):
+    code = "price-unknown"
+
+
+class BudgetSpent(ModelScanError):
+    code = "insufficient_quota"
 
 
 class CatalogError(ModelScanError):
@@ -219,6 +257,10 @@ class NoUsableKey(ModelScanError):
 
 class RateLimited(ModelScanError):
     code = "rate-limited"
+
+
+class TokenLimited(RateLimited):
+    code = "token-limited"
 
 
 class UpstreamFailed(ModelScanError):

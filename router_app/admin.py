@@ -17,6 +17,7 @@ from router_app.dossiers import Dossiers
 from router_app.keys import Keys
 from router_app.routes import Routes
 from router_app.service import Service
+from router_app.token_routes import TokenRoutes
 
 __all__ = ["Admin"]
 
@@ -38,6 +39,7 @@ class Admin:
             *Dossiers(self._database).table(),
             *Routes(self._service).table(),
             *Keys(self._service).table(),
+            *TokenRoutes(self._service.tokens).table(),
             ("POST", "/discover", self.discover),
             ("GET", "/discoveries", self.list_discoveries),
             ("GET", "/discoveries/{id}", self.show_discovery),

@@ -48,7 +48,7 @@ def create_app(service: Service, token: str) -> Router:
     async def health(_: Request) -> Response:
         return JSONResponse(service.health())
 
-    models = Models(service.serving)
+    models, door = Models(service.serving), service.serving.door
     inference = {row.served_at: Inference(service.serving, row) for row in SURFACES}
     counting = Inference(service.serving, ANTHROPIC_MESSAGES, operation="count_tokens")
     inference[f"{ANTHROPIC_MESSAGES.served_at}/count_tokens"] = counting
@@ -60,7 +60,7 @@ def create_app(service: Service, token: str) -> Router:
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in inference.items()),
             Route("/v1/models", models.list_all),
             Route("/v1/models/{model:path}", models.show),
-            Mount("/api", routes=Admin(service).routes(), middleware=[Middleware(AdminOnly, token=token)]),
+            Mount("/api", routes=Admin(service).routes(), middleware=[Middleware(AdminOnly, token=token, door=door)]),
             # The demo's provider: no key, no network, and faults on demand.
             Mount("/reference", app=create_reference(models=("echo",))),
         ],

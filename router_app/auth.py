@@ -6,13 +6,19 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from modelscan.errors import Unauthorized
+from modelscan.errors import Forbidden, Unauthorized
+from router_app.door import Door, presented
 from router_app.problems import problem
 
 __all__ = ["AdminOnly", "admin_token"]
+
+_LOOKING = frozenset({"GET", "HEAD"})
+_SEND = (
+    "Send `Authorization: Bearer TOKEN` with MODELSCAN_ADMIN_TOKEN, admin.token of the data directory, or a token of a "
+    "role: modelscan tokens issue NAME --role admin."
+)
 
 
 def admin_token(data_dir: Path, environ: Mapping[str, str]) -> str:
@@ -32,19 +38,32 @@ def admin_token(data_dir: Path, environ: Mapping[str, str]) -> str:
 
 
 class AdminOnly:
-    """Lets only requests through that carry the admin token, compared in constant time."""
+    """Lets only requests through that carry the admin token, or one that was issued with a role; never a client's.
 
-    def __init__(self, app: ASGIApp, token: str) -> None:
+    The role `read-only` opens what only looks: GET.
+    """
+
+    def __init__(self, app: ASGIApp, token: str, door: Door) -> None:
         self._app = app
         self._token = token.encode()
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), self._token):
-            await self._app(scope, receive, send)
+        try:
+            self._check(presented(scope["headers"]), scope["method"])
+        except (Unauthorized, Forbidden) as error:
+            await problem(error)(scope, receive, send)
             return
-        error = Unauthorized(
-            "The admin token is missing or wrong.",
-            hint="Send `Authorization: Bearer TOKEN` with MODELSCAN_ADMIN_TOKEN or admin.token of the data directory.",
-        )
-        await problem(error)(scope, receive, send)
+        await self._app(scope, receive, send)
+
+    def _check(self, found: list[bytes], method: str) -> None:
+        """Raises Unauthorized, Forbidden."""
+        if any(hmac.compare_digest(text, self._token) for text in found):
+            return
+        if self._door.broken or not any(self._door.book.find(text) for text in found):
+            raise Unauthorized("The admin token is missing or wrong.", hint=_SEND)
+        token = self._door.token_of(found).token
+        if token.role == "client":
+            raise Forbidden(f"The token {token.name} is for models, and opens nothing here.", hint=_SEND)
+        if token.role == "read-only" and method not in _LOOKING:
+            raise Forbidden(f"The token {token.name} may look, and change nothing.", hint=_SEND)

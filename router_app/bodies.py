@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -16,7 +17,7 @@ from pydantic import (
 from starlette.requests import Request
 
 from modelscan.errors import InvalidInput
-from modelscan.types import DecisionKind, ProviderId
+from modelscan.types import DecisionKind, ProviderId, TokenName, TokenRole, TokenTerms
 from router_app.problems import TooLarge, invalid_body
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Decide",
     "Discover",
     "Generate",
+    "IssueToken",
     "Judge",
     "RotateMaster",
     "read_body",
@@ -82,6 +84,15 @@ class RotateMaster(_Body):
     """`/api/keys/rotate-master`"""
 
     new_key: SecretStr | None = None
+
+
+class IssueToken(_Body):
+    """`POST /api/tokens`"""
+
+    name: TokenName
+    role: TokenRole = "client"
+    expires_at: AwareDatetime | None = None
+    terms: TokenTerms = TokenTerms()
 
 
 class Decide(_Body):

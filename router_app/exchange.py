@@ -12,8 +12,10 @@ from starlette.types import Send
 from modelscan.clients.registry import Route
 from modelscan.errors import ModelScanError
 from modelscan.keys.lease import Lease
+from modelscan.tokens.account import Account, Hold
 from modelscan.types import UsageEvent, utc_now
 from modelscan.wire import Surface, Usage
+from router_app.charges import charged
 from router_app.hiding import Hiding
 from router_app.problems import wire_error
 from router_app.serving import Serving
@@ -43,6 +45,12 @@ class Exchange:
     began: float = field(default_factory=time.perf_counter)
     generation: int = 0
     asked_model: str = ""
+    caller: Account | None = None
+    """Of the caller's token; None where none is needed."""
+    hold: Hold | None = None
+    """What this request may use of the token's limits."""
+    body_bytes: int = 0
+    """Of the request."""
     client: str = ""
     """The name that the caller gives itself, for rules that ask."""
     route: Route | None = None
@@ -125,7 +133,10 @@ class Exchange:
         """Write the usage row, unless that was done."""
         if not self.complete:
             self.complete = True
-            self.serving.account(self._event(), self.lease)
+            event = self._event()
+            if self.hold is not None:
+                self.hold.settle(*charged(event, self.serving.prices))
+            self.serving.account(event, self.lease)
 
     def _own_headers(self) -> list[tuple[bytes, bytes]]:
         own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", b"%d" % self.generation)]
@@ -161,6 +172,7 @@ class Exchange:
             first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
             error_code=self.error_code,
             generation=self.generation,
+            token_id=self.caller.token.id if self.caller else None,
         )
 
 

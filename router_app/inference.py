@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ from modelscan.types import Operation
 from modelscan.usage.estimate import reserved
 from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
+from router_app.admission import admitted
 from router_app.asking import Asked
 from router_app.exchange import Exchange
 from router_app.failover import Failover
@@ -36,6 +38,7 @@ from router_app.whole import comes_piece_by_piece, is_event_stream, usage_in, wh
 __all__ = ["Inference"]
 
 _MAX_BODY = 50 * 2**20
+_MAX_DISCARDED = 2**16
 _NOT_RETURNED = frozenset(
     b"alt-svc connection content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
     b"strict-transport-security te trailer transfer-encoding upgrade "
@@ -72,11 +75,18 @@ class Inference:
         exchange.client = next((value for name, value in headers if name == _CLIENT), b"").decode("latin-1")
         passed = [header for header in headers if header[0] in self._passed]
         try:
+            if self._serving.current is None:  # Tokens are read before what is served: nobody slips in.
+                await self._serving.routing()
+            exchange.caller = self._serving.door.enter(headers)
             body = await _read(receive, self._max_body)
+            exchange.body_bytes = len(body)
             exchange.read_at = time.perf_counter()
             with Watch(receive, exchange, self._watches):
                 await self._answer(exchange, passed, body)
         except TooLarge as error:
+            await exchange.refuse(error)
+        except ModelScanError as error:  # Turned away at the door.
+            await _discarded(receive)
             await exchange.refuse(error)
         except _CallerLeft:
             exchange.cancelled = True
@@ -123,9 +133,9 @@ class Inference:
         """
         routing = await self._serving.routing()
         exchange.generation = routing.registry.generation
-        exchange.asked_model = name = _named_in(members)
+        exchange.asked_model = _named_in(members)
         exchange.stream = members.get("stream") is True
-        plan = routing.plan(name, exchange.client if routing.asks_client else "")
+        plan = admitted(exchange, routing, members)
         failover = Failover(self._serving, exchange, plan, prepare)
         try:
             found, outgoing = await failover.answer()
@@ -210,6 +220,12 @@ async def _read(receive: Receive, limit: int) -> bytes:
     if size > limit:
         raise TooLarge(f"The body has more than {limit} bytes.", hint="Send less.", limit=limit)
     return bytes(body)
+
+
+async def _discarded(receive: Receive) -> None:
+    """Read what a stranger sends, and keep none of it: who is still sending does not see an answer."""
+    with suppress(TooLarge, _CallerLeft):
+        await _read(receive, _MAX_DISCARDED)
 
 
 def _named_in(members: Mapping[str, Any]) -> str:

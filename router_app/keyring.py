@@ -81,7 +81,7 @@ class Keyring:
         Nothing is held any more against one that was there. Raises KeyLimitReached, InvalidInput.
         """
         host = host_port(base_url) if base_url else None
-        add = partial(store.add_key, self._database, self._made(), provider, secret, host=host, label=label)
+        add = partial(store.add_key, self._database, self.custody(), provider, secret, host=host, label=label)
         key = await asyncio.to_thread(add)
         self._serving.pool.enable(key.provider, key.id)
         await self._load_pool()
@@ -104,7 +104,7 @@ class Keyring:
     async def rotate(self, provider: str, named: str, secret: SecretStr) -> ApiKey:
         """Put a new key in the place of another, with its limits and label. Raises KeyNotFound, InvalidInput."""
         before = await asyncio.to_thread(table.find, self._database, provider, named)
-        key = await asyncio.to_thread(store.rotate_key, self._database, self._made(), before, secret)
+        key = await asyncio.to_thread(store.rotate_key, self._database, self.custody(), before, secret)
         await self._load_pool()
         return key
 
@@ -129,7 +129,7 @@ class Keyring:
     async def opened(self, provider: str, named: str) -> UsableKey:
         """A key with its secret, active or not, to try it. Raises KeyNotFound, InvalidConfiguration."""
         key = await asyncio.to_thread(table.find, self._database, provider, named)
-        secret = await asyncio.to_thread(store.opened, self._database, self._made(), key)
+        secret = await asyncio.to_thread(store.opened, self._database, self.custody(), key)
         return UsableKey(key=key, secret=secret)
 
     async def keep_standings(self) -> None:
@@ -150,7 +150,7 @@ class Keyring:
         return key
 
     async def _load_pool(self) -> None:
-        self._keys = await asyncio.to_thread(store.load, self._database, self._made())
+        self._keys = await asyncio.to_thread(store.load, self._database, self.custody())
         self._fill(await asyncio.to_thread(self._used))
 
     def _fill(self, used: Mapping[str, Mapping[str, Used]]) -> None:
@@ -169,14 +169,15 @@ class Keyring:
     def _masters(self) -> Masters:
         return Masters(self._settings.data_dir, self._environ)
 
-    def _made(self) -> Custody:
+    def custody(self) -> Custody:
+        """What seals and opens; made at first use."""
         self._custody = self._custody or Custody.load(self._settings.data_dir, self._environ)
         return self._custody
 
     def _import(self) -> None:
         store.import_operator_keys(
             self._database,
-            self._made(),
+            self.custody(),
             config={name: keys for name, keys in self._settings.api_keys.items() if _is_provider(name)},
             variables=self._variables(),
             environ=self._environ,

@@ -58,6 +58,8 @@ STATUSES: Mapping[type[ModelScanError], HTTPStatus] = {
     errors.InvalidConfiguration: HTTPStatus.INTERNAL_SERVER_ERROR,
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.Unauthorized: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.BudgetSpent: HTTPStatus.PAYMENT_REQUIRED,
     errors.CatalogBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.DiscoveryFailed: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.DiscoveryInterrupted: HTTPStatus.SERVICE_UNAVAILABLE,

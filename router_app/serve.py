@@ -28,6 +28,7 @@ from router_app.auth import admin_token
 from router_app.bounded import BoundedHttp
 from router_app.doorway import Doorway
 from router_app.gate import Gate
+from router_app.opening import refuse_to_be_open
 
 __all__ = ["OneLine", "run"]
 
@@ -54,6 +55,7 @@ def run(settings: Settings, warnings: Sequence[ConfigWarning] = (), environ: Map
     for warning in warnings:
         _log.warning("configuration: %s", warning)
     ensure_data_dir(settings)
+    refuse_to_be_open(settings)
     _allow_open_files()
     with _listening(settings) as listening, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings, environ, listening))

@@ -14,18 +14,20 @@ from modelscan.catalog.connection import TableMissing
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.clients.registry import Registry, load_registry
-from modelscan.errors import ServiceUnavailable
+from modelscan.errors import InvalidConfiguration, ServiceUnavailable
 from modelscan.settings import RoutingRule, Settings
 from modelscan.sources.http import host_port
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 from router_app.discoveries import Discoveries
+from router_app.door import Door
 from router_app.gate import Gate
 from router_app.hop import PooledUpstream
 from router_app.hop.connection import Limits
 from router_app.keyring import Keyring
 from router_app.parts import Parts
 from router_app.serving import Serving
+from router_app.token_desk import TokenDesk
 
 __all__ = ["Service"]
 
@@ -63,18 +65,20 @@ class Service:
             parts=self.parts,
             settings=settings.routing,
             cooldown_seconds=settings.keys.cooldown_seconds,
+            door=Door(host=settings.server.host, open_anyway=settings.server.open),
         )
         self.stored_rules: tuple[RoutingRule, ...] = ()
         """Those of the catalogue, which go before the configuration's for the same name and client."""
         self._reread = reread or (lambda: settings)
         self._keyring = Keyring(settings, environ, self.database, self.serving, self.parts, on_master)
+        self.tokens = TokenDesk(self.database, self._keyring.custody, self.serving)
         self._changing = asyncio.Lock()
         self._flushing = asyncio.Lock()
         self._opened = asyncio.Event()
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: asyncio.Task[None] | None = None
-        for name in ("catalogue", "registry", "rules", "keys", "journal"):
+        for name in ("catalogue", "tokens", "registry", "rules", "keys", "journal"):
             self.parts.set(name, "starting")
         self.parts.set("router", "up")
 
@@ -83,7 +87,8 @@ class Service:
         async with self._changing:
             await self._step("catalogue", asyncio.to_thread(migrate, self.database))
             self.parts.set("catalogue", "up")
-            await self.flush()  # The keys' counters are made of the rows.
+            await self.flush()  # The counters of tokens and keys are made of the rows.
+            await self._step("tokens", self._load_tokens())  # Before anything is served.
             await self._step("registry", self._load_registry())
             await self._step("rules", self._load_rules())
             await self._step("keys", self._keyring.load())
@@ -251,6 +256,16 @@ class Service:
         rules = {(rule.match, rule.client): rule for rule in (*configured.routing.rules, *self.stored_rules)}
         self.serving.rule(rules.values())
         self.parts.set("rules", "up")
+
+    async def _load_tokens(self) -> None:
+        """With another master key nobody comes in."""
+        try:
+            await self.tokens.load()
+        except InvalidConfiguration as error:
+            _log.error("tokens: %s", error)
+            self.parts.set("tokens", "down", str(error))
+        else:
+            self.parts.set("tokens", "up")
 
     async def _load_registry(self) -> None:
         before = self.serving.current

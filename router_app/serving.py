@@ -12,8 +12,10 @@ from modelscan.keys.pool import KeyPool
 from modelscan.settings import RoutingRule, RoutingSettings
 from modelscan.types import UsageEvent
 from modelscan.usage.journal import Journal
+from modelscan.usage.prices import PriceBook
 from router_app.balancing import Balancer
 from router_app.circuits import Circuits
+from router_app.door import Door
 from router_app.parts import Parts
 from router_app.upstream import Upstream
 
@@ -35,9 +37,12 @@ class Serving:
         parts: Parts,
         settings: RoutingSettings = RoutingSettings(),  # noqa: B008 - frozen
         cooldown_seconds: float = _COOLDOWN_SECONDS,
+        door: Door | None = None,
         first_seconds: float = _FIRST_SECONDS,
     ) -> None:
         self.upstream = upstream
+        self.door = door or Door()
+        self.prices = PriceBook()
         self.pool = KeyPool(cooldown_seconds)
         self.allowed_private: set[str] = set()
         """The `host:port`s that the operator named, for the upstream's connections."""

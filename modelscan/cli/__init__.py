@@ -18,6 +18,7 @@ COMMANDS = (
     Command("providers", "modelscan.cli.lists:providers", "List the providers."),
     Command("models", "modelscan.cli.lists:models", "List the models, of one provider or of all."),
     Command("keys", "modelscan.cli.keys:keys", "List the providers' keys, or add one."),
+    Command("tokens", "modelscan.cli.tokens:tokens", "Issue tokens to callers; list, limit, rotate or revoke them."),
     Command("sdks", "modelscan.cli.sdks:sdks", "List the generated clients, or export one as a file."),
     Command("verify", "modelscan.cli.verify:verify", "Run a published client's contract test again."),
     Command("dossier", "modelscan.cli.dossier:dossier", "Show what is known, and which source says so."),
@@ -46,7 +47,7 @@ def modelscan(context: click.Context, config_file: Path | None) -> None:
     context.obj = Session(config_file)
     if context.invoked_subcommand is None:
         serve = LazyGroup.command_of(COMMANDS[0])
-        context.invoke(serve, config_file=None)
+        context.invoke(serve, config_file=None, open_anyway=False)
 
 
 def main() -> None:

@@ -4,9 +4,10 @@ import click
 
 from modelscan.cli.service import Service
 from modelscan.cli.session import Session
+from modelscan.errors import ServiceUnavailable
 from modelscan.settings import Loaded, Settings, load
 
-__all__ = ["loaded_of", "service_of", "settings_of"]
+__all__ = ["loaded_of", "running_service_of", "service_of", "settings_of"]
 
 
 def loaded_of(session: Session) -> Loaded:
@@ -27,3 +28,13 @@ def settings_of(session: Session) -> Settings:
 def service_of(session: Session) -> Service:
     """The running service; raises ServiceUnavailable where none was started."""
     return Service.found_by(settings_of(session))
+
+
+def running_service_of(session: Session) -> Service | None:
+    """The running service; None where none was started, or the one that was does not answer any more."""
+    try:
+        service = service_of(session)
+        service.get("/health")
+    except ServiceUnavailable:
+        return None
+    return service

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from modelscan.clients.registry import Registry, Route
 from modelscan.errors import UnknownModel
+from modelscan.globs import glob_pattern
 from modelscan.settings import RoutingRule, RoutingTarget
 
 __all__ = ["Candidate", "Plan", "Routing"]
@@ -46,7 +47,7 @@ class Routing:
     def __init__(self, registry: Registry, rules: Iterable[RoutingRule] = ()) -> None:
         self.registry = registry
         self.rules = tuple(sorted(rules, key=_rank))
-        self._matchers = tuple((_pattern(rule.match), _pattern(rule.client), rule) for rule in self.rules)
+        self._matchers = tuple((glob_pattern(rule.match), glob_pattern(rule.client), rule) for rule in self.rules)
         self.asks_client = any(rule.client != "*" for rule in self.rules)
         """Whether it matters who asks."""
         self._plans: dict[tuple[str, str], Plan] = {}
@@ -119,12 +120,3 @@ def _rank(rule: RoutingRule) -> tuple[object, ...]:
 
 def _letters(glob: str) -> int:
     return len(glob) - glob.count("*") - glob.count("?")
-
-
-def _pattern(glob: str) -> re.Pattern[str]:
-    """`*` is any text, the shortest that fits, and `?` one character. No text can make it slow: it never goes back."""
-    first, *more = (re.escape(part).replace(r"\?", ".") for part in glob.split("*"))
-    if not more:
-        return re.compile(first, re.DOTALL)
-    *middle, last = more
-    return re.compile(first + "".join(f"(?>(.*?){part})" for part in middle) + f"(.*){last}", re.DOTALL)

@@ -39,6 +39,8 @@ class ServerSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     """0 takes a free port."""
+    open: bool = False
+    """Whether it may be reached from elsewhere, and asked by any name, while no client token was issued."""
     drain_seconds: float = Field(default=30.0, ge=0)
     """How long running requests may take to finish at the end or at a restart."""
 

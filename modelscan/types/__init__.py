@@ -11,6 +11,7 @@ from modelscan.types.price import PriceSource, PriceVersion, Rates, Tariff, Tier
 from modelscan.types.rest import FinishReason, RestAnswer, RestMapping, RestModels, RestRequest, RestStream
 from modelscan.types.spec import CUSTOM_REST, Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
 from modelscan.types.synthesis import AgentCall, CallOutcome, Change
+from modelscan.types.token import ClientToken, TokenName, TokenRole, TokenTerms
 from modelscan.types.usage import Usage
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
 
@@ -26,6 +27,7 @@ __all__ = [
     "Change",
     "Claim",
     "ClientSpec",
+    "ClientToken",
     "Decision",
     "DecisionKind",
     "Discovery",
@@ -61,6 +63,9 @@ __all__ = [
     "SourceRecord",
     "Tariff",
     "Tier",
+    "TokenName",
+    "TokenRole",
+    "TokenTerms",
     "Usage",
     "UsageEvent",
     "ValidationReport",

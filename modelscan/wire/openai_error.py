@@ -5,7 +5,12 @@ from typing import Any
 __all__ = ["error_body"]
 
 _TYPES = {400: "invalid_request_error", 401: "authentication_error", 403: "permission_error", 404: "not_found_error"}
-_TYPES |= {413: "invalid_request_error", 422: "invalid_request_error", 429: "rate_limit_error"}
+_TYPES |= {
+    402: "insufficient_quota",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
 
 
 def error_body(

@@ -87,8 +87,9 @@ class Router:
     skipped: int = 0
     """How many usage rows were there before."""
 
-    async def chat(self, model: str, content: str = "hi", **more: Any) -> httpx2.Response:
-        return await self.http.post("/v1/chat/completions", json=chat_body(model, content, **more))
+    async def chat(self, model: str, content: str = "hi", token: str = "", **more: Any) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        return await self.http.post("/v1/chat/completions", json=chat_body(model, content, **more), headers=headers)
 
     async def admin(self, method: str, path: str, **more: Any) -> httpx2.Response:
         return await self.http.request(method, f"/api{path}", headers={"authorization": f"Bearer {TOKEN}"}, **more)

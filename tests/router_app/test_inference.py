@@ -83,7 +83,7 @@ def test_the_openai_sdk_chats_streams_and_lists(settings: Settings) -> None:
 def test_the_usage_chunk_is_for_those_who_ask_and_the_row_has_it_always(settings: Settings, asks: bool) -> None:
     async def story() -> None:
         async with routed_to_reference(settings) as router:
-            options = {"stream_options": {"include_usage": True}} if asks else {}
+            options: dict[str, Any] = {"stream_options": {"include_usage": True}} if asks else {}
             answer = await router.chat("echo", "one two", stream=True, **options)
             assert answer.headers["content-type"].startswith("text/event-stream")
             assert (b'"usage"' in answer.content) is asks
@@ -198,7 +198,7 @@ def test_too_large_a_body_is_a_413(settings: Settings, sent: int) -> None:
     async def story() -> None:
         async with routed(settings) as router:
             app = Inference(router.service.serving, OPENAI_CHAT, max_body=1_000)
-            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as http:
                 answer = await http.post("/v1/chat/completions", content=b"x" * sent)
             assert (answer.status_code, answer.json()["error"]["code"]) == (413, "too-large")
 
@@ -249,7 +249,7 @@ def test_requests_before_the_first_registry_wait_for_it(settings: Settings) -> N
             assert registry is not None
             waiting = Service(settings, {}, gate=Gate(), notify=lambda: None)
             app = Inference(waiting.serving, OPENAI_CHAT)
-            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as http:
                 asking = asyncio.create_task(http.post("/v1/chat/completions", json=chat_body("nothing")))
                 await asyncio.sleep(0)
                 waiting.serving.swap(registry)
@@ -292,7 +292,7 @@ def test_a_registry_that_does_not_come_is_a_503(settings: Settings) -> None:
         waiting = Service(settings, {}, gate=Gate(), notify=lambda: None)
         waiting.serving._first_seconds = 0.01
         app = Inference(waiting.serving, OPENAI_CHAT)
-        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router") as http:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as http:
             answer = await http.post("/v1/chat/completions", json=chat_body("nothing"))
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "service-unavailable")
         await waiting.close()

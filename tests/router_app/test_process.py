@@ -72,7 +72,7 @@ def test_a_request_that_does_not_end_is_cancelled_and_said(
             gate = Gate()
             async with running(quick, gate) as app:
                 body = chat_body("acme/echo", reference_fault="slow:60")
-                http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://router")
+                http = httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost")
                 asked = asyncio.create_task(http.post("/v1/chat/completions", json=body, timeout=60))
                 await eventually(lambda: gate.running == 1)
             await asyncio.gather(asked, return_exceptions=True)
@@ -94,7 +94,7 @@ def test_the_demo_is_asked_for_again_where_it_listens_elsewhere_now(settings: Se
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app)) as http,
         ):
             await eventually(lambda: asked_for() or url.endswith(":1"))
-            assert (await http.get("http://router/v1/models")).status_code == 200
+            assert (await http.get("http://localhost/v1/models")).status_code == 200
 
     asyncio.run(story("http://127.0.0.1:1"))
     assert asked_for() == []

@@ -1,0 +1,1 @@
+"""Callers' tokens: who may use which models, and how much of them."""

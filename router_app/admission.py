@@ -1,0 +1,92 @@
+"""What a caller's token allows of what was asked: who may be asked, and how much of the token's limits that may use."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from modelscan.clients.routing import Candidate, Plan, Routing
+from modelscan.errors import NotFound, PriceUnknown, UnknownModel
+from modelscan.tokens.account import Account
+from modelscan.usage.estimate import reserved
+from modelscan.usage.prices import PriceBook
+from router_app.exchange import Exchange
+
+__all__ = ["admitted", "permitted_plan"]
+
+_ZERO = Decimal(0)
+
+
+def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any]) -> Plan:
+    """Who may answer a request whose body has these members; the most that it may use is held from now on.
+
+    Raises as `permitted_plan` does; PriceUnknown, TokenLimited, BudgetSpent.
+    """
+    client = exchange.client if routing.asks_client else ""
+    account = exchange.caller
+    if account is None:
+        return routing.plan(exchange.asked_model, client)
+    plan, usd, tokens = permitted_plan(routing, account, exchange.asked_model, client), _ZERO, 0
+    if account.counts_tokens or account.counts_usd:
+        prompt, completion = reserved(exchange.body_bytes, members)
+        tokens = prompt + completion
+        if account.counts_usd:
+            plan, usd = _priced(plan, account, exchange.serving.prices, (prompt, completion))
+    exchange.hold = account.reserve(tokens, usd, exchange.serving.door.book.clock())
+    return plan
+
+
+def permitted_plan(routing: Routing, account: Account | None, name: str, client: str = "") -> Plan:
+    """Who may answer a request for `name` with this token.
+
+    Raises UnknownModel and AmbiguousModel as `Routing.plan` does, but for a token that may not use everything without
+    names that are none of its business; ModelNotAllowed.
+    """
+    if account is None or not account.allowance.bounded:
+        return routing.plan(name, client)
+    try:
+        plan = routing.plan(name, client)
+    except NotFound:
+        raise UnknownModel(
+            f"No model {name[:64]!r} is served here.", hint="GET /v1/models lists what this token may use.", model=name
+        ) from None
+    led = name if plan.rule else ""
+    allowed = _either(plan, *(_fitting(group, account, led) for group in (plan.targets, plan.fallbacks)))
+    if allowed is None:
+        raise account.allowance.refusal(name)
+    return allowed
+
+
+def _priced(plan: Plan, account: Account, prices: PriceBook, most: tuple[int, int]) -> tuple[Plan, Decimal]:
+    """Those whose price is known, and what the dearest of them may cost; who is allowed any price is asked as well."""
+    any_price, dearest, groups = account.token.terms.allow_unknown_price, _ZERO, []
+    for group in (plan.targets, plan.fallbacks):
+        kept = []
+        for one in group:
+            cost = prices.most(one.route.spec.provider, one.route.model, *most)
+            if cost is not None or any_price:
+                kept.append(one)
+                dearest = max(dearest, cost or _ZERO)
+        groups.append(tuple(kept))
+    return _either(plan, *groups) or _refuse_unknown(plan, account), dearest
+
+
+def _refuse_unknown(plan: Plan, account: Account) -> NoReturn:
+    name = plan.targets[0].name
+    raise PriceUnknown(
+        f"The price of {name} is unknown, and the token {account.token.name} has a budget in dollars.",
+        hint=f"Have the operator tell it (modelscan conflicts pin {name} price.input_mtok PRICE, and so on), or allow "
+        f"it: modelscan tokens limit {account.token.name} --allow-unknown-price",
+        param="model",
+    )
+
+
+def _either(plan: Plan, targets: tuple[Candidate, ...], fallbacks: tuple[Candidate, ...]) -> Plan | None:
+    """The plan with these alone, of whom the fallbacks are asked first where no target is left; None for nobody."""
+    if not targets and not fallbacks:
+        return None
+    return plan._replace(targets=targets or fallbacks, fallbacks=fallbacks if targets else ())
+
+
+def _fitting(candidates: tuple[Candidate, ...], account: Account, led: str) -> tuple[Candidate, ...]:
+    fits = account.allowance.fits
+    return tuple(one for one in candidates if fits(one.route.spec.provider, one.route.model, led))
