@@ -1,21 +1,22 @@
 """genai-prices: prices that are kept apart from models.dev's; its live list, or the one that its package ships."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from decimal import Decimal
 from importlib import metadata
 from typing import Any
 
 import anyio.to_thread
-from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import ask
 from modelscan.sources.model_match import clause_of, fits
 from modelscan.sources.quantities import Dollars
 from modelscan.sources.source import Said, Source, SourceRequest
-from modelscan.types import ModelId, Price, SourceGap, SourceRecord, utc_now
+from modelscan.sources.tariffs import amounts, said_beyond, tariff
+from modelscan.types import ModelId, Price, SourceGap, SourceRecord, Tariff, utc_now
 
 __all__ = ["GENAI_PRICES", "THEIR_IDS", "prices_of", "record_of"]
 
@@ -36,25 +37,63 @@ THEIR_IDS = {
 """models.dev's id of a provider -> theirs, where they differ; theirs names the hosts that it prices."""
 _FIELDS = tuple(Price.model_fields)
 _MAX_BYTES = 16 * 2**20
+_RATES = {
+    **{name: name for name in Price.model_fields},
+    "output_reasoning_mtok": "reasoning_mtok",
+    "input_audio_mtok": "input_audio_mtok",
+    "output_audio_mtok": "output_audio_mtok",
+    "input_image_mtok": "input_image_mtok",
+    "output_image_mtok": "output_image_mtok",
+    "requests_kcount": "request_usd",
+}
+"""Their name -> ours."""
 
 
 class _Theirs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", from_attributes=True)
 
 
+class Step(_Theirs):
+    start: int = Field(gt=0, lt=10**12)
+    """The price counts for prompts that are longer than that, and for all of their tokens."""
+    price: Dollars
+
+
 class Tiered(_Theirs):
     """A price that rises with the length of the prompt; `base` is that of a short one."""
 
     base: Dollars
+    tiers: tuple[Step, ...] = ()
+
+    def at(self, start: int) -> Decimal:
+        """That of a prompt just longer than `start`."""
+        reached = [step for step in self.tiers if step.start <= start]
+        return max(reached, key=lambda step: step.start).price if reached else self.base
+
+
+Rate = Dollars | Tiered | None
 
 
 class Prices(_Theirs):
-    """US dollars per million tokens."""
+    """US dollars per million tokens, and for a thousand requests."""
 
-    input_mtok: Dollars | Tiered | None = None
-    output_mtok: Dollars | Tiered | None = None
-    cache_read_mtok: Dollars | Tiered | None = None
-    cache_write_mtok: Dollars | Tiered | None = None
+    input_mtok: Rate = None
+    output_mtok: Rate = None
+    cache_read_mtok: Rate = None
+    cache_write_mtok: Rate = None
+    output_reasoning_mtok: Rate = None
+    input_audio_mtok: Rate = None
+    output_audio_mtok: Rate = None
+    input_image_mtok: Rate = None
+    output_image_mtok: Rate = None
+    requests_kcount: Rate = None
+
+    @property
+    def tariff(self) -> Tariff:
+        """All of it; each tier with all the rates that count in it."""
+        told = {name: rate for name in _RATES if (rate := getattr(self, name)) is not None}
+        starts = {step.start for rate in told.values() if isinstance(rate, Tiered) for step in rate.tiers}
+        return tariff(_rates_at(told, 0), [{**_rates_at(told, start), "over": start} for start in sorted(starts)])
 
 
 class Constraint(_Theirs):
@@ -126,7 +165,7 @@ def record_of(
     payload: JsonValue = {
         "id": theirs,
         "pages": [page for page in _rows(_get(row, "pricing_urls")) if isinstance(page, str)],
-        "models": {model: price.model_dump(mode="json", exclude_none=True) for model, price in models.items()},
+        "models": models,
         "match": clauses,
     }
     counted = f"{bad} of {len(rows)} models cannot be read" if bad else ""
@@ -137,10 +176,15 @@ def record_of(
 
 def prices_of(record: SourceRecord, wanted: Collection[str] = ()) -> dict[str, Price]:
     """Model id -> price, of a record: by their own ids, and by those of `wanted` that exactly one row speaks of."""
+    return {model: price for model, (price, _) in _told(record, wanted).items()}
+
+
+def _told(record: SourceRecord, wanted: Collection[str]) -> dict[str, tuple[Price, Tariff]]:
+    """Likewise, with what specifications do not state."""
     payload = record.payload if isinstance(record.payload, dict) else {}
     models, clauses = (found if isinstance(found := payload.get(key), dict) else {} for key in ("models", "match"))
     try:
-        prices = {model: Price.model_validate(price) for model, price in models.items()}
+        prices = {model: _parts(row) for model, row in models.items()}
     except ValidationError:  # Written in another form by an older version.
         return {}
     for model in set(wanted) - set(prices):
@@ -150,11 +194,25 @@ def prices_of(record: SourceRecord, wanted: Collection[str] = ()) -> dict[str, P
     return prices
 
 
-def _read(rows: Iterable[Any]) -> tuple[dict[str, Price], dict[str, JsonValue], int]:
+def _parts(row: Any) -> tuple[Price, Tariff]:
+    own = {name: row[name] for name in Price.model_fields if name in row} if isinstance(row, dict) else row
+    more = {name: value for name, value in row.items() if name not in own} if isinstance(row, dict) else {}
+    return Price.model_validate(own), Tariff.model_validate(more)
+
+
+def _rates_at(told: Mapping[str, Rate], start: int) -> dict[str, Any]:
+    """Our rates of a prompt that is just longer than `start`."""
+    plain = {name: rate.at(start) if isinstance(rate, Tiered) else rate for name, rate in told.items()}
+    if (thousand := plain.get("requests_kcount")) is not None:
+        plain["requests_kcount"] = thousand / 1000
+    return amounts(plain, _RATES)
+
+
+def _read(rows: Iterable[Any]) -> tuple[dict[str, JsonValue], dict[str, JsonValue], int]:
     """(prices by model, match clauses by model, how many rows could not be read)."""
     # Where a price changes with the hour, the one at noon (UTC) stands for it.
     noon = utc_now().replace(hour=12, minute=0, second=0, microsecond=0)
-    models: dict[str, Price] = {}
+    models: dict[str, JsonValue] = {}
     clauses: dict[str, JsonValue] = {}
     bad = 0
     for row in rows:
@@ -165,8 +223,9 @@ def _read(rows: Iterable[Any]) -> tuple[dict[str, Price], dict[str, JsonValue], 
             continue
         prices = model.at(noon)
         price = Price(**{field: _plain(getattr(prices, field, None)) for field in _FIELDS})
-        if price != Price():
-            models[model.id] = price
+        more = {name: said for name, said in _stated(prices).items() if name not in _FIELDS}
+        if price != Price() or more:
+            models[model.id] = {**price.model_dump(mode="json", exclude_none=True), **more}
             if (clause := clause_of(_get(row, "match"))) not in (None, {"equals": model.id.lower()}):
                 clauses[model.id] = clause
     return models, clauses, bad
@@ -174,6 +233,10 @@ def _read(rows: Iterable[Any]) -> tuple[dict[str, Price], dict[str, JsonValue], 
 
 def _rows(value: Any) -> Sequence[Any]:
     return value if isinstance(value, list | tuple) else ()
+
+
+def _stated(prices: Prices | None) -> dict[str, JsonValue]:
+    return prices.tariff.stated() if prices else {}
 
 
 def _plain(price: Decimal | Tiered | None) -> Decimal | None:
@@ -193,9 +256,10 @@ def _shipped() -> Iterable[Any]:
 
 
 def _claims(record: SourceRecord, models: Collection[str]) -> Iterable[Said]:
-    for model, price in prices_of(record, models).items():
+    for model, (price, more) in _told(record, models).items():
         for field, value in price.model_dump(mode="json", exclude_none=True).items():
             yield Said(f"{record.subject}/{model}", f"price.{field}", value)
+        yield from said_beyond(f"{record.subject}/{model}", more)
 
 
 GENAI_PRICES = Source(name=NAME, fetch=fetch, claims=_claims)

@@ -17,7 +17,8 @@ from modelscan.errors import HostRefused, SourceUnavailable
 from modelscan.sources.http import ask
 from modelscan.sources.quantities import Dollars, Tokens
 from modelscan.sources.source import Said, Source, SourceRequest
-from modelscan.types import Model, Price, SourceGap, SourceRecord
+from modelscan.sources.tariffs import amounts, said_beyond, tariff
+from modelscan.types import Model, Price, SourceGap, SourceRecord, Tariff
 from modelscan.visible import visible
 
 __all__ = ["MODELS_DEV", "ListedModel", "ListedProvider", "models_of", "read_provider", "record_of"]
@@ -27,6 +28,17 @@ _NEAREST = 5
 _LONGEST_NAME = 200
 
 
+_RATES = {
+    "input": "input_mtok",
+    "output": "output_mtok",
+    "cache_read": "cache_read_mtok",
+    "cache_write": "cache_write_mtok",
+    "reasoning": "reasoning_mtok",
+    "input_audio": "input_audio_mtok",
+    "output_audio": "output_audio_mtok",
+}
+
+
 class _Theirs(BaseModel):
     """Their JSON grows new fields any day, which are passed over."""
 
@@ -34,12 +46,27 @@ class _Theirs(BaseModel):
 
 
 class Cost(_Theirs):
-    """US dollars per million tokens."""
+    """US dollars per million tokens. What no client states is read with patience: it must not cost the model."""
 
     input: Dollars | None = None
     output: Dollars | None = None
     cache_read: Dollars | None = None
     cache_write: Dollars | None = None
+    reasoning: Any = None
+    input_audio: Any = None
+    output_audio: Any = None
+    tiers: Any = None
+    context_over_200k: Any = None
+    """The older way to say a tier."""
+
+    @property
+    def tariff(self) -> Tariff:
+        """All of it, with tiers by the length of the prompt."""
+        rows = self.tiers if isinstance(self.tiers, list) else ()
+        tiers = [{**amounts(row, _RATES), "over": _over(row)} for row in rows if isinstance(row, dict)]
+        if not tiers and isinstance(self.context_over_200k, dict):
+            tiers = [{**amounts(self.context_over_200k, _RATES), "over": 200_000}]
+        return tariff(amounts(self.model_dump(exclude={"tiers", "context_over_200k"}), _RATES), tiers)
 
 
 class Limit(_Theirs):
@@ -190,14 +217,21 @@ def _model(one: ListedModel) -> Model:
 
 
 def _price(cost: Cost | None) -> Price | None:
-    if cost is None or cost == Cost():
+    if cost is None:
         return None
-    return Price(
+    price = Price(
         input_mtok=cost.input,
         output_mtok=cost.output,
         cache_read_mtok=cost.cache_read,
         cache_write_mtok=cost.cache_write,
     )
+    return None if price == Price() else price
+
+
+def _over(row: dict[str, Any]) -> Any:
+    """From which length of the prompt on a tier counts; None where it is a tier of something else."""
+    tier = row.get("tier")
+    return tier.get("size") if isinstance(tier, dict) and tier.get("type") == "context" else None
 
 
 def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
@@ -211,12 +245,15 @@ def _claims(record: SourceRecord, _models: Collection[str]) -> Iterable[Said]:
     if provider.env:
         yield Said(record.subject, "key_variables", list(provider.env))
     others = {one.id: one.provider for one in listed if one.provider}
+    costs = {one.id: one.cost for one in listed if one.cost}
     for model in models_of(listed):
         other = others.get(model.id, Override())
         ways: dict[str, JsonValue] = {"package": other.npm, "base_url": other.api, "shape": other.shape}
         for field, value in (*_values(model), *ways.items()):
             if value not in (None, [], ()):
                 yield Said(f"{record.subject}/{model.id}", field, value)
+        if cost := costs.get(model.id):
+            yield from said_beyond(f"{record.subject}/{model.id}", cost.tariff)
 
 
 def _values(model: Model) -> Iterable[tuple[str, JsonValue]]:

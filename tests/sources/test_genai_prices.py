@@ -63,7 +63,7 @@ def test_the_record_is_the_providers_prices_with_the_hash_of_the_whole_list() ->
     assert (price.input_mtok, price.output_mtok, price.cache_read_mtok) == (Decimal("0.3"), Decimal("1.1"), None)
 
 
-def test_of_a_price_that_rises_with_the_prompt_the_first_counts() -> None:
+def test_of_a_price_that_rises_with_the_prompt_specifications_state_the_first() -> None:
     assert prices_of(usual())["tiered"].input_mtok == Decimal("1.25")
 
 
