@@ -36,7 +36,7 @@ class Admin:
         table: list[tuple[str, str, Endpoint]] = [
             ("GET", "/providers", self.list_providers),
             ("POST", "/providers/add", self.add_provider),
-            *Dossiers(self._database).table(),
+            *Dossiers(self._service).table(),
             *Routes(self._service).table(),
             *Keys(self._service).table(),
             *TokenRoutes(self._service.tokens).table(),

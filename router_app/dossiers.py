@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from modelscan.catalog import decisions, records
-from modelscan.catalog.database import Database
 from modelscan.errors import ProviderNotFound
-from modelscan.synthesis.decisions import decide
-from modelscan.synthesis.dossier import conflicts, dossier_of
+from modelscan.synthesis.decisions import decide, undo
+from modelscan.synthesis.dossier import PRICES, conflicts, dossier_of
 from modelscan.types import Claim, Decision, Identifier
 from router_app.bodies import Decide, read_body
+from router_app.service import Service
 
 __all__ = ["Dossiers"]
 
@@ -23,8 +23,9 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Dossiers:
     """The endpoints on dossiers, conflicts and decisions."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._database = service.database
 
     def table(self) -> list[tuple[str, str, Endpoint]]:
         """Method and path of each."""
@@ -56,11 +57,17 @@ class Dossiers:
     async def decide(self, request: Request) -> Response:
         asked = await read_body(request, Decide)
         made = await asyncio.to_thread(decide, self._database, asked.kind, asked.subject, asked.field, asked.given)
+        await self._counts(made)
         return JSONResponse(made.model_dump(mode="json"), 201)
 
     async def undo(self, request: Request) -> Response:
-        undone = await asyncio.to_thread(decisions.delete, self._database, request.path_params["id"])
+        undone = await asyncio.to_thread(undo, self._database, request.path_params["id"])
+        await self._counts(undone)
         return JSONResponse(undone.model_dump(mode="json"))
+
+    async def _counts(self, decision: Decision) -> None:
+        if decision.field in PRICES:
+            await self._service.reload_prices()
 
     def _told(self, provider: str | None) -> tuple[tuple[Claim, ...], tuple[Decision, ...]]:
         return records.claims(self._database, provider), decisions.list_decisions(self._database, provider)

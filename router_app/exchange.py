@@ -16,6 +16,7 @@ from modelscan.tokens.account import Account, Hold
 from modelscan.types import UsageEvent, utc_now
 from modelscan.wire import Surface, Usage
 from router_app.charges import charged
+from router_app.costing import cost_of
 from router_app.hiding import Hiding
 from router_app.problems import wire_error
 from router_app.serving import Serving
@@ -153,6 +154,8 @@ class Exchange:
 
     def _event(self) -> UsageEvent:
         usage = self.usage.believable()
+        asked = (self.route.spec.provider, self.route.model) if self.route else None
+        cost, price_id = cost_of(self.serving.prices, asked, usage, status=self.status, error_code=self.error_code)
         return UsageEvent(
             request_id=self.id,
             at=self.at,
@@ -173,6 +176,8 @@ class Exchange:
             error_code=self.error_code,
             generation=self.generation,
             token_id=self.caller.token.id if self.caller else None,
+            cost_usd=cost,
+            price_id=price_id,
         )
 
 

@@ -17,6 +17,7 @@ from modelscan.clients.registry import Registry, load_registry
 from modelscan.errors import InvalidConfiguration, ServiceUnavailable
 from modelscan.settings import RoutingRule, Settings
 from modelscan.sources.http import host_port
+from modelscan.synthesis.prices import load_book
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 from router_app.discoveries import Discoveries
@@ -78,7 +79,7 @@ class Service:
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._flusher: asyncio.Task[None] | None = None
-        for name in ("catalogue", "tokens", "registry", "rules", "keys", "journal"):
+        for name in ("catalogue", "prices", "tokens", "registry", "rules", "keys", "journal"):
             self.parts.set(name, "starting")
         self.parts.set("router", "up")
 
@@ -88,6 +89,7 @@ class Service:
             await self._step("catalogue", asyncio.to_thread(migrate, self.database))
             self.parts.set("catalogue", "up")
             await self.flush()  # The counters of tokens and keys are made of the rows.
+            await self._step("prices", self._load_prices())  # What a token may spend is reckoned with them.
             await self._step("tokens", self._load_tokens())  # Before anything is served.
             await self._step("registry", self._load_registry())
             await self._step("rules", self._load_rules())
@@ -120,6 +122,7 @@ class Service:
         async with self._changing:
             await self._step("registry", self._load_registry())
             await self._step("rules", self._load_rules())
+            await self._step("prices", self._load_prices())
             await self._step("keys", self._keyring.load(only_if_news=True))
         registry = self.serving.current
         assert registry is not None
@@ -130,6 +133,11 @@ class Service:
         """The keys, while nobody else changes anything."""
         async with self._changing:
             yield self._keyring
+
+    async def reload_prices(self) -> None:
+        """Reckon what requests cost with the prices that the catalogue holds now."""
+        async with self._changing:
+            await self._step("prices", self._load_prices())
 
     async def save_rule(self, rule: RoutingRule) -> None:
         """Store a routing rule, which counts from now on."""
@@ -266,6 +274,10 @@ class Service:
             self.parts.set("tokens", "down", str(error))
         else:
             self.parts.set("tokens", "up")
+
+    async def _load_prices(self) -> None:
+        self.serving.prices = await asyncio.to_thread(load_book, self.database)
+        self.parts.set("prices", "up")
 
     async def _load_registry(self) -> None:
         before = self.serving.current

@@ -43,6 +43,7 @@ class Serving:
         self.upstream = upstream
         self.door = door or Door()
         self.prices = PriceBook()
+        """What requests cost from now on; swapping it is one assignment."""
         self.pool = KeyPool(cooldown_seconds)
         self.allowed_private: set[str] = set()
         """The `host:port`s that the operator named, for the upstream's connections."""

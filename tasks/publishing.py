@@ -14,6 +14,7 @@ from modelscan.clients.registry import Served
 from modelscan.codegen.publish import publish_files
 from modelscan.errors import DiscoveryFailed, GenerationRefused
 from modelscan.sources.http import tls
+from modelscan.synthesis.prices import renew_prices
 from modelscan.types import SdkVersion
 from modelscan.validation.repair import Repaired
 from tasks.run import Run
@@ -27,7 +28,7 @@ _AGAIN_SECONDS = 0.2
 
 @task(name="publish", task_run_name="publish", cache_policy=NO_CACHE, persist_result=False)
 async def publish(run: Run, proved: Repaired) -> SdkVersion:
-    """Files first, each replaced in one step; then provider, models and version in one transaction.
+    """Files first, each replaced in one step; then provider, models and version in one transaction; then prices.
 
     A specification that says what the served one says leaves its files alone: regenerating gives no difference.
     """
@@ -46,6 +47,7 @@ async def publish(run: Run, proved: Repaired) -> SdkVersion:
             report=proved.report,
             discovery_id=run.discovery.id,
         )
+        await run.catalogue(renew_prices, proved.spec.provider)
         step.detail = f"{path}, version {version.version}" + (", unchanged" if same else "")
         if before and before.spec.base_url != proved.spec.base_url:
             step.detail += f", in place of {before.spec.base_url}"

@@ -2,12 +2,12 @@
 
 import json
 
-from modelscan.catalog.database import Database
+from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.rows import json_text, rows, storable
 from modelscan.errors import DecisionNotFound
 from modelscan.types import Decision
 
-__all__ = ["delete", "list_decisions", "save"]
+__all__ = ["decisions_in", "delete", "list_decisions", "save"]
 
 
 def save(database: Database, decision: Decision) -> None:
@@ -21,9 +21,14 @@ def save(database: Database, decision: Decision) -> None:
 
 def list_decisions(database: Database, provider: str | None = None) -> tuple[Decision, ...]:
     """Those on one provider and its models, or all, by subject and field."""
-    sql = "SELECT * FROM decisions WHERE $1 IS NULL OR subject = $1 OR starts_with(subject, $1 || '/')"
     with database.read() as connection:
-        found = rows(connection, f"{sql} ORDER BY subject, field, kind, source", [provider])
+        return decisions_in(connection, provider)
+
+
+def decisions_in(connection: Connection, provider: str | None = None) -> tuple[Decision, ...]:
+    """`list_decisions` within a transaction."""
+    sql = "SELECT * FROM decisions WHERE $1 IS NULL OR subject = $1 OR starts_with(subject, $1 || '/')"
+    found = rows(connection, f"{sql} ORDER BY subject, field, kind, source", [provider])
     return tuple(Decision.model_validate({**row, "value": json.loads(row["value"])}) for row in found)
 
 

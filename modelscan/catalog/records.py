@@ -9,7 +9,7 @@ from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.rows import json_text, query, rows, storable
 from modelscan.types import Claim, Fact, SourceRecord
 
-__all__ = ["claims", "facts_of", "get_record", "latest", "save"]
+__all__ = ["claims", "claims_in", "facts_of", "get_record", "latest", "save"]
 
 
 def save(database: Database, records: Iterable[SourceRecord], facts: Iterable[Fact] = ()) -> None:
@@ -61,7 +61,12 @@ def _save_facts(connection: Connection, facts: Iterable[Fact]) -> None:
 def claims(database: Database, provider: str | None = None) -> tuple[Claim, ...]:
     """What the newest record of each source claims of one provider and its models, or of all."""
     with database.read() as connection:
-        found = rows(connection, query("claims"), {"provider": provider})
+        return claims_in(connection, provider)
+
+
+def claims_in(connection: Connection, provider: str | None = None) -> tuple[Claim, ...]:
+    """`claims` within a transaction."""
+    found = rows(connection, query("claims"), {"provider": provider})
     return tuple(Claim.model_validate({**row, "value": json.loads(row["value"])}) for row in found)
 
 

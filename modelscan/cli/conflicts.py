@@ -5,13 +5,15 @@ from typing import Any
 
 import click
 
-from modelscan.catalog import decisions as table
+from modelscan.cli.access import service_of
 from modelscan.cli.catalogue import catalogue_of
 from modelscan.cli.claims import shown, told
 from modelscan.cli.display import print_json, print_rows
 from modelscan.cli.session import Session, json_option
-from modelscan.errors import DecisionNotFound, NotFound
+from modelscan.errors import DecisionNotFound, ModelScanError, NotFound, ServiceUnavailable
 from modelscan.synthesis.decisions import decide
+from modelscan.synthesis.decisions import undo as undo_decision
+from modelscan.synthesis.dossier import PRICES
 from modelscan.synthesis.dossier import conflicts as conflicts_of
 from modelscan.types import Decision, DecisionKind, Identifier, Known
 
@@ -21,6 +23,10 @@ _WORDS = {
     "accept": "{subject} {field}: {value} is accepted. It is listed again once a source says something else.",
     "pin": "{subject} {field} is {value} from the next discovery on, whatever the sources say.",
     "reject": "{subject} {field}: what {source} says is not used from the next discovery on.",
+}
+_WORDS_OF_PRICES = {
+    "pin": "{subject} {field} is {value} for what requests cost from now on, whatever the sources say.",
+    "reject": "{subject} {field}: what {source} says is not used for what requests cost from now on.",
 }
 
 
@@ -88,7 +94,8 @@ def undo(session: Session, decision: str) -> None:
     database = catalogue_of(session)
     if database is None:
         raise DecisionNotFound(f"There is no decision {decision!r}.", hint="Nothing was decided yet.")
-    undone = table.delete(database, decision)
+    undone = undo_decision(database, decision)
+    _have_it_count(session, undone)
     if session.as_json:
         print_json(undone.model_dump(mode="json"))
     else:
@@ -113,17 +120,33 @@ def list_decisions(session: Session, provider: str | None) -> None:
     print_rows(session, told(session, provider)[1], columns, empty="Nothing was decided yet.")
 
 
+def _have_it_count(session: Session, decision: Decision) -> None:
+    """Have a running service reckon with the price that was decided; one that is down reads it at its start."""
+    if decision.field not in PRICES:
+        return
+    try:
+        service_of(session).post("/api/reload", {})
+    except ServiceUnavailable:
+        return
+    except ModelScanError as error:
+        click.secho(f"Warning: the service was not told ({error.message}); it counts from its next start.", err=True)
+
+
 def _decide(session: Session, kind: DecisionKind, subject: str, field: str, given: str = "") -> None:
     asked = Identifier.parse(subject)
     database = catalogue_of(session)
     if database is None:
         raise NotFound(f"Nothing is known of {asked}.", hint=f"Add it first: modelscan add {asked}")
     made = decide(database, kind, subject, field, given)
+    _have_it_count(session, made)
     if session.as_json:
         print_json(made.model_dump(mode="json"))
         return
     words = {"subject": made.subject, "field": made.field, "value": shown(made), "source": made.source}
-    click.echo(_WORDS[kind].format(**words))
+    of_price = made.field in PRICES and kind != "accept"
+    click.echo((_WORDS_OF_PRICES if of_price else _WORDS)[kind].format(**words))
+    if of_price:
+        click.echo("What was used before keeps its cost; see the difference: modelscan usage reprice")
     if kind != "accept":
         click.echo(f"Discover it now: modelscan add {made.subject}")
     click.echo(f"Undo it: modelscan conflicts undo {made.id}")

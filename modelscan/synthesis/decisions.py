@@ -1,26 +1,28 @@
 """Takes a decision of the operator: checks that it means something, and keeps it."""
 
 import difflib
+import json
 from decimal import Decimal, InvalidOperation
 
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from modelscan.catalog import decisions as table
 from modelscan.catalog import providers, records
 from modelscan.catalog.database import Database
 from modelscan.errors import InvalidInput, NotFound
 from modelscan.sources.source import is_base_url
-from modelscan.synthesis.dossier import EXPECTED, conflicts, seen_of
-from modelscan.types import Claim, Decision, DecisionKind, Identifier
+from modelscan.synthesis.dossier import EXPECTED, PRICES, conflicts, seen_of
+from modelscan.synthesis.prices import renew_prices
+from modelscan.types import Claim, Decision, DecisionKind, Identifier, Tariff
 
-__all__ = ["decide"]
+__all__ = ["decide", "undo"]
 
 _OF_A_PROVIDER = ("base_url", "name")
-_OF_A_MODEL = (*EXPECTED, "name")
-_REJECTABLE = (*EXPECTED, "base_url", "name", "package", "protocol")
+_OF_A_MODEL = (*dict.fromkeys((*EXPECTED, *PRICES)), "name")
+_REJECTABLE = (*_OF_A_MODEL, "base_url", "package", "protocol")
 """Where a specification can do without a claim; of all else a rejection would change nothing."""
 _MOST_DOLLARS = Decimal(10**9)
-_DECIMALS = 9
+_DECIMALS = 6
 _MOST_TOKENS = 2**53
 _LONGEST_NAME = 200
 
@@ -28,8 +30,9 @@ _LONGEST_NAME = 200
 def decide(database: Database, kind: DecisionKind, subject: str, field: str, given: str = "") -> Decision:
     """Keep one decision; `given` is the value to pin, or the source to reject.
 
-    It counts from the next discovery on. Raises InvalidIdentifier, InvalidInput for what cannot be decided so (it lists
-    what can be), NotFound for a subject of which nothing is known.
+    Of a price it counts at once for what requests cost, and otherwise from the next discovery on. Raises
+    InvalidIdentifier, InvalidInput for what cannot be decided so (it lists what can be), NotFound for a subject of
+    which nothing is known.
     """
     asked = Identifier.parse(subject)
     claims = records.claims(database, asked.provider)
@@ -42,7 +45,22 @@ def decide(database: Database, kind: DecisionKind, subject: str, field: str, giv
     else:
         made = _rejected(asked, field, own, given.strip())
     table.save(database, made)
+    _count(database, made)
     return made
+
+
+def undo(database: Database, decision_id: str) -> Decision:
+    """Take a decision back, and return it; raises DecisionNotFound."""
+    undone = table.delete(database, decision_id)
+    _count(database, undone)
+    return undone
+
+
+def _count(database: Database, decision: Decision) -> None:
+    """Have a decision on a price count from now on."""
+    of = Identifier.parse(decision.subject)
+    if of.model is not None and decision.field in PRICES:
+        renew_prices(database, of.provider, of.model)
 
 
 def _check_subject(database: Database, asked: Identifier, claims: tuple[Claim, ...]) -> None:
@@ -90,6 +108,8 @@ def _checked(asked: Identifier, field: str, text: str) -> JsonValue:
     fields = _OF_A_PROVIDER if asked.model is None else _OF_A_MODEL
     if field not in fields:
         raise _unknown_field(field, fields, f"no value of {asked} can be pinned")
+    if field == "price.tiers":
+        return _tiers(text)
     if field.startswith("price."):
         return _price(field, text)
     if field.endswith("_tokens"):
@@ -120,9 +140,20 @@ def _price(field: str, text: str) -> str:
     ):
         raise InvalidInput(
             f"{text[:40]!r} is no price: {field} is US dollars per million tokens, a decimal of 0 or more.",
-            hint="Such as 0.27; at most nine decimals.",
+            hint="Such as 0.27; at most six decimals.",
         )
     return f"{price:f}"
+
+
+def _tiers(text: str) -> JsonValue:
+    try:
+        return Tariff.model_validate({"tiers": json.loads(text)}).stated().get("tiers", [])
+    except ValueError as error:
+        why = error.errors()[0]["msg"] if isinstance(error, ValidationError) else "it is no JSON"
+        raise InvalidInput(
+            f"{text[:40]!r} is no list of tiers: {why}.",
+            hint="""Such as '[{"over": 200000, "input_mtok": "2.5", "output_mtok": "15"}]', or [] for none.""",
+        ) from None
 
 
 def _tokens(field: str, text: str) -> int:

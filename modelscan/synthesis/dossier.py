@@ -8,9 +8,9 @@ from operator import attrgetter
 
 from pydantic import JsonValue
 
-from modelscan.types import Claim, Decision, Dossier, Identifier, Known, ModelSummary, Price, digest_of
+from modelscan.types import Claim, Decision, Dossier, Identifier, Known, ModelSummary, Price, Tariff, digest_of
 
-__all__ = ["EXPECTED", "PIN", "conflicts", "dossier_of", "known", "seen_of"]
+__all__ = ["EXPECTED", "PIN", "PRICES", "conflicts", "dossier_of", "known", "seen_of"]
 
 PIN = "pin"
 """The source of what the operator pinned."""
@@ -30,6 +30,9 @@ _RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 EXPECTED = (*(f"price.{name}" for name in Price.model_fields), "context_tokens", "output_tokens")
 """What one wants to know of every model: said to be unknown where no source gives it."""
+
+PRICES = tuple(f"price.{name}" for name in Tariff.model_fields)
+"""All that can be said of a model's price; most of it is seldom there."""
 
 
 def known(claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> tuple[Known, ...]:

@@ -9,9 +9,9 @@ from modelscan.synthesis.dossier import EXPECTED, PIN, known
 from modelscan.synthesis.evidence import Evidence, facts_of
 from modelscan.types import Claim, Decision, Known, Model, Price, SourceRecord
 
-__all__ = ["claims_of", "pins_record", "settled_models"]
+__all__ = ["OF_AN_OWN_SERVER", "claims_of", "pins_record", "settled_models"]
 
-_OF_AN_OWN_SERVER = ("operator", "provider", "gpustack")
+OF_AN_OWN_SERVER = ("operator", "provider", "gpustack")
 """Who speaks of the server that the operator named; what lists say is of the provider's own host."""
 _FIELDS = (*EXPECTED, "name")
 _MOST_DOLLARS = 10**9
@@ -52,7 +52,7 @@ def settled_models(evidence: Evidence, models: Iterable[Model]) -> tuple[tuple[M
     """
     claims = claims_of(evidence)
     if evidence.record("operator"):
-        claims = tuple(claim for claim in claims if claim.source in _OF_AN_OWN_SERVER)
+        claims = tuple(claim for claim in claims if claim.source in OF_AN_OWN_SERVER)
     found = {(one.subject, one.field): one for one in known(claims, evidence.decisions) if one.field in _FIELDS}
     cited: dict[str, str] = {}
     settled = tuple(_settled(model, evidence, found, cited) for model in models)
