@@ -13,6 +13,7 @@ from modelscan.keys.lease import Lease
 from modelscan.keys.provider import Waiting
 from router_app.exchange import Exchange
 from router_app.hiding import Hiding
+from router_app.outgoing import keyed
 from router_app.serving import Serving
 from router_app.upstream import Headers, UpstreamAnswer
 
@@ -81,8 +82,9 @@ class Attempts:
     ) -> UpstreamAnswer:
         exchange, circuits, began = self._exchange, self._serving.circuits, time.perf_counter()
         within = self._left()
+        sent = headers if lease is None else keyed(headers, self._route.spec.auth, lease.usable.secret)
         try:
-            found = await self._serving.upstream.send("POST", url, self._with_key(headers, lease), body, within)
+            found = await self._serving.upstream.send("POST", url, sent, body, within)
             if found.status < 300:
                 await _begun(found)
         except UpstreamFailed as error:
@@ -99,12 +101,6 @@ class Attempts:
             limited = found.status == _TOO_MANY
             lease.answered(found.status, found.headers, wait_seconds(found.headers) if limited else None)
         return found
-
-    def _with_key(self, headers: list[tuple[bytes, bytes]], lease: Lease | None) -> Headers:
-        if lease is None:
-            return headers
-        auth, secret = self._route.spec.auth, lease.usable.secret.get_secret_value()
-        return [*headers, (auth.header.lower().encode(), f"{auth.scheme} {secret}".strip().encode())]
 
     async def _key(self) -> Lease | None:
         """The key to begin with. Where none has room, and one soon will have, it is waited for."""

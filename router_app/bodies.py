@@ -28,7 +28,11 @@ __all__ = [
     "Generate",
     "IssueToken",
     "Judge",
+    "LimitKey",
+    "NamedKey",
+    "RotateKey",
     "RotateMaster",
+    "TryKey",
     "read_body",
     "wait_seconds",
 ]
@@ -53,6 +57,9 @@ def _http_url(text: str) -> str:
 Label = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
+Limit = Annotated[int, Field(ge=1, le=10**12)]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -72,12 +79,48 @@ class AddProvider(Discover):
     api_key: SecretStr | None = None
 
 
-class AddKey(_Body):
-    """`/api/keys/add`"""
+class OfProvider(_Body):
+    """What is about one provider."""
 
     provider: ProviderId = Field(validation_alias=AliasChoices("provider", "provider_id"))
+
+
+class AddKey(OfProvider):
+    """`/api/keys/add`"""
+
     api_key: SecretStr
     label: Label = ""
+
+
+class NamedKey(OfProvider):
+    """`/api/keys/enable` and `/disable`: `key` is an id, the beginning of one, or a label."""
+
+    key: str = Field(min_length=1, max_length=64)
+
+
+class RotateKey(NamedKey):
+    """`/api/keys/rotate`"""
+
+    api_key: SecretStr
+
+
+class TryKey(NamedKey):
+    """`/api/keys/test`"""
+
+    chat: bool = False
+
+
+class LimitKey(NamedKey):
+    """`/api/keys/limit`: a limit that is not named stays; null takes it away."""
+
+    rpm: Limit | None = None
+    tpm: Limit | None = None
+    daily: Limit | None = None
+
+    @property
+    def named(self) -> dict[str, int | None]:
+        """The limits that were named."""
+        return {name: getattr(self, name) for name in ("rpm", "tpm", "daily") if name in self.model_fields_set}
 
 
 class RotateMaster(_Body):
@@ -122,10 +165,8 @@ class Judge(_Body):
     reason: str = Field(default="", max_length=1000)
 
 
-class Generate(_Body):
+class Generate(OfProvider):
     """`/api/sdks/generate`"""
-
-    provider: ProviderId = Field(validation_alias=AliasChoices("provider", "provider_id"))
 
 
 async def read_body(request: Request, kind: type[Body]) -> Body:

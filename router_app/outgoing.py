@@ -3,11 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
+from pydantic import SecretStr
+
 from modelscan.clients.registry import Route
 from modelscan.errors import ServiceUnavailable
+from modelscan.types import Auth
 from router_app.upstream import Headers, UpstreamAnswer
 
-__all__ = ["Outgoing", "Prepare", "Tell", "filled", "static"]
+__all__ = ["Outgoing", "Prepare", "Tell", "filled", "keyed", "static"]
 
 Tell = Callable[[UpstreamAnswer, Headers], Awaitable[None]]
 """Tells the caller a provider's answer, with those of its headers that go on."""
@@ -33,6 +36,11 @@ def static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
         return [_JSON]
     static = {name.lower().encode(): value.encode() for name, value in route.spec.headers.items()}
     return [*(dict((_JSON,)) | static | dict(passed)).items()]
+
+
+def keyed(headers: Headers, auth: Auth, secret: SecretStr) -> list[tuple[bytes, bytes]]:
+    """The headers, and the one that carries the key."""
+    return [*headers, (auth.header.lower().encode(), f"{auth.scheme} {secret.get_secret_value()}".strip().encode())]
 
 
 def filled(route: Route, url: str) -> str:
