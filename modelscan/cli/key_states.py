@@ -43,7 +43,7 @@ def _learned(limits: Iterable[State]) -> Iterator[str]:
             f"(yours is {one['limit']:,})" if one["limit"] != one["told"] else "",
             f"reset in {one['resets_seconds']:.0f} s" if one["resets_seconds"] is not None else "",
         ]
-        yield visible(f"  its provider told of {one['what']}: {' '.join(part for part in parts if part)}")
+        yield f"  its provider told of {visible(one['what'])}: {' '.join(part for part in parts if part)}"
 
 
 def _used(row: State, what: str) -> str | None:
