@@ -166,7 +166,7 @@ def _request(router: Started, kind: str) -> bytes:
     if kind in ("stream", "leave", "slow"):
         body["stream"] = True
     text = json.dumps(body).encode()
-    head = f"POST {urlsplit(router.url).path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\n"
+    head = f"POST {urlsplit(router.url).path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in router.headers.items())
     return head.encode() + b"content-length: %d\r\n\r\n" % len(text) + text
 

@@ -14,7 +14,7 @@ from modelscan.reference.server import listen
 from router_app import serve
 from router_app.bounded import BoundedHttp
 
-FIRST = b"POST /v1/messages HTTP/1.1\r\nhost: a\r\n"
+FIRST = b"POST /v1/messages HTTP/1.1\r\nhost: localhost\r\n"
 WHOLE = FIRST + b"content-length: 2\r\n\r\nhi"
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

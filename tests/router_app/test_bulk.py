@@ -186,7 +186,7 @@ def test_one_event_of_50_mib_passes_or_is_an_error(stood: Standing, caller: str)
 
 def test_a_caller_may_send_10_000_headers(stood: Standing) -> None:
     body = a_request("openai-chat", 200)
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-length: 200\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200\r\n"
 
     async def story() -> None:
         async with nothing_left(stood):

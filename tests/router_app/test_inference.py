@@ -231,7 +231,7 @@ def test_a_caller_who_leaves_while_sending_is_a_row_and_no_error(settings: Setti
         async with routed_to_reference(settings) as router:
             host, port = router.url.removeprefix("http://").split(":")
             _, writer = await asyncio.open_connection(host, int(port))
-            writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+            writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{")
             await writer.drain()
             await eventually(lambda: router.service.gate.running)
             writer.close()

@@ -147,7 +147,7 @@ def test_a_caller_who_reads_nothing_holds_the_provider_back_and_may_leave(stood:
         body = json.dumps({"model": "openai-chat/echo", "stream": True, "max_tokens": 9, "messages": HELLO}).encode()
         async with nothing_left(stood):
             reader, writer = await asyncio.open_connection(host, int(port), limit=1024)
-            head = f"POST {PATHS[caller]} HTTP/1.1\r\nhost: a\r\ncontent-length: {len(body)}\r\n\r\n"
+            head = f"POST {PATHS[caller]} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(body)}\r\n\r\n"
             writer.write(head.encode() + body)
             await reader.readuntil(b"\r\n\r\n")
             before = -1
