@@ -15,7 +15,7 @@ from modelscan.clients.registry import Served
 from modelscan.custody.master import MASTER_VARIABLE, Masters
 from modelscan.custody.rotation import Rotated, resume, rotate_master
 from modelscan.custody.sealing import Custody
-from modelscan.errors import CatalogError, ModelScanError
+from modelscan.errors import ModelScanError
 from modelscan.keys import store
 from modelscan.keys.counter import Used
 from modelscan.keys.store import UsableKey
@@ -83,8 +83,8 @@ class Keyring:
         host = host_port(base_url) if base_url else None
         add = partial(store.add_key, self._database, self.custody(), provider, secret, host=host, label=label)
         key = await asyncio.to_thread(add)
-        self._serving.pool.enable(key.provider, key.id)
         await self._load_pool()
+        self._serving.pool.enable(key.provider, key.id)
         return key
 
     async def enable(self, provider: str, named: str) -> ApiKey:
@@ -135,11 +135,9 @@ class Keyring:
     async def keep_standings(self) -> None:
         """Store what providers hold against keys, where that has changed; what cannot be stored is, the next time."""
         standings = self._serving.pool.take_unsaved()
-        if not standings:
-            return
         try:
             await asyncio.to_thread(table.save_standings, self._database, standings)
-        except CatalogError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, requests go on, and it is tried again
             _log.error("how the keys stand could not be stored: %s", error)
             self._serving.pool.give_back(standings)
 

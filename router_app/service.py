@@ -224,6 +224,8 @@ class Service:
                     await self._closing.wait()
 
     async def _keep_standings(self) -> None:
+        if not self.serving.pool.has_unsaved:  # Else nobody is waited for.
+            return
         async with self.keyring() as keyring:
             await keyring.keep_standings()
 

@@ -15,12 +15,23 @@ from modelscan.cli.master import rotate as rotate_master
 from modelscan.cli.secrets import key_options, read_key
 from modelscan.cli.session import Session, json_option
 from modelscan.errors import InvalidInput
+from modelscan.redaction import redact
 from modelscan.types import ApiKey
 
 __all__ = ["keys"]
 
 _LIMITS = {"rpm": "requests a minute", "tpm": "tokens a minute", "daily": "requests a day"}
 _limit = click.IntRange(min=0)
+
+
+def _no_secret(_: click.Context, __: click.Parameter, named: str) -> str:
+    """What was typed, unless it is a key itself, which would be told in an address."""
+    if redact(named) != named:
+        raise InvalidInput("That looks like the key itself.", hint="Name it by its id: modelscan keys list")
+    return named
+
+
+_key = click.argument("key", callback=_no_secret)
 
 
 @click.group()
@@ -88,7 +99,7 @@ def explain(session: Session, provider: str) -> None:
 
 @keys.command("test")
 @click.argument("provider")
-@click.argument("key")
+@_key
 @click.option("--chat", is_flag=True, help="Ask for a tiny chat too, which the provider may bill.")
 @json_option
 @click.pass_obj
@@ -116,7 +127,7 @@ def test_key(session: Session, provider: str, key: str, chat: bool) -> None:
 
 @keys.command("disable")
 @click.argument("provider")
-@click.argument("key")
+@_key
 @json_option
 @click.pass_obj
 def disable(session: Session, provider: str, key: str) -> None:
@@ -127,7 +138,7 @@ def disable(session: Session, provider: str, key: str) -> None:
 
 @keys.command("enable")
 @click.argument("provider")
-@click.argument("key")
+@_key
 @json_option
 @click.pass_obj
 def enable(session: Session, provider: str, key: str) -> None:
@@ -138,7 +149,7 @@ def enable(session: Session, provider: str, key: str) -> None:
 
 @keys.command("limit")
 @click.argument("provider")
-@click.argument("key")
+@_key
 @click.option("--rpm", type=_limit, help="Requests a minute; 0: no limit.")
 @click.option("--tpm", type=_limit, help="Tokens a minute; 0: no limit.")
 @click.option("--daily", type=_limit, help="Requests a day (UTC); 0: no limit.")
@@ -155,7 +166,7 @@ def limit(session: Session, /, provider: str, key: str, **limits: int | None) ->
 
 @keys.command("rotate")
 @click.argument("provider")
-@click.argument("key")
+@_key
 @key_options
 @json_option
 @click.pass_obj
@@ -168,7 +179,7 @@ def rotate(session: Session, provider: str, key: str, api_key: str | None, api_k
 
 @keys.command("delete")
 @click.argument("provider")
-@click.argument("key")
+@_key
 @json_option
 @click.pass_obj
 def delete(session: Session, provider: str, key: str) -> None:

@@ -35,10 +35,12 @@ _NAMES: Mapping[bytes, tuple[str, str]] = {
 
 
 def learned(headers: Sequence[tuple[bytes, bytes]], now: float) -> dict[str, Learned]:
-    """What the headers say, by `requests`, `tokens`, `input-tokens` and `output-tokens`; nonsense says nothing."""
+    """What the headers (their names in lower case) say of `requests`, `tokens`, `input-tokens` and `output-tokens`;
+    nonsense says nothing.
+    """
     found: dict[str, Learned] = {}
     for name, value in headers:
-        if place := _NAMES.get(name.lower()):
+        if place := _NAMES.get(name):
             what, part = place
             found[what] = _told(found.get(what, _NOTHING), part, value, now)
     return {what: one for what, one in found.items() if one != _NOTHING}

@@ -34,7 +34,7 @@ class KeyPool:
         `used`, by provider and key: what new ones used in the current windows.
         """
         for provider in self._of.keys() - keys.keys():
-            self._of.pop(provider).replace((), {})
+            self._of[provider].replace((), {})
         for provider, usables in keys.items():
             mine = self._of.get(provider)
             if mine is None:
@@ -64,6 +64,11 @@ class KeyPool:
         mine = self._of.get(provider)
         if mine and (counter := mine.counters.get(key_id)):
             mine.enable(counter)
+
+    @property
+    def has_unsaved(self) -> bool:
+        """Whether the standing of any has changed since it was last taken to be kept."""
+        return bool(self._unsaved)
 
     def take_unsaved(self) -> list[KeyStanding]:
         """How those stand whose standing has changed since the last time."""

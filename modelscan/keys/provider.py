@@ -55,19 +55,22 @@ class ProviderKeys:
         self._began = self._until = 0.0
         """Of the current minute."""
         self.counters: dict[str, Counter] = {}
+        self._gone: dict[str, Counter] = {}
+        """Of keys that are no longer there: should one come back, it used what it used."""
 
     def replace(self, usables: Sequence[UsableKey], used: Mapping[str, Used]) -> None:
         """Take a new set; a key that remains keeps what is known of it, another one gets what was `used` by its id."""
-        now, before = self._clock(), self.counters
+        now, before = self._clock(), self._gone | self.counters
         self.counters = {}
         for usable in usables:
             key_id = usable.key.id
-            counter = before.get(key_id) or Counter.of(usable, used.get(key_id, Used()), now)
+            counter = before.pop(key_id, None) or Counter.of(usable, used.get(key_id, Used()), now)
+            counter.gone = False
             counter.take(usable)
             self.counters[key_id] = counter
-        for key_id, counter in before.items():
-            if key_id not in self.counters:
-                counter.stamp, counter.gone = 0, True
+        for counter in before.values():
+            counter.stamp, counter.gone = 0, True
+        self._gone = before
         self._begin(now)
 
     def choose(self, tokens: int, without: Collection[str]) -> Lease | None:

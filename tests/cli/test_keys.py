@@ -128,6 +128,15 @@ def test_a_key_is_changed(
     assert SECRET not in shown.output
 
 
+def test_a_key_itself_is_no_name_for_it(run: Run, home: Path) -> None:
+    secret = f"sk-proj-{'a1' * 20}"
+    with served(AdminApi({}), home / "data") as api:
+        refused = run("keys", "delete", "acme", secret)
+    assert (refused.exit_code, api.requests) == (1, [])
+    assert "looks like the key itself" in refused.stderr
+    assert secret not in refused.output
+
+
 def test_a_limit_must_be_named(run: Run, home: Path) -> None:
     with served(AdminApi({}), home / "data") as api:
         refused = run("keys", "limit", "acme", "abc")

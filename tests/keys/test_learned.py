@@ -13,7 +13,7 @@ NOW = datetime(2026, 1, 27, 12, tzinfo=UTC).timestamp()
 
 def test_openais_names_are_read() -> None:
     headers = [
-        (b"X-RateLimit-Limit-Requests", b"500"),
+        (b"x-ratelimit-limit-requests", b"500"),
         (b"x-ratelimit-remaining-requests", b"0"),
         (b"x-ratelimit-reset-requests", b"6m0s"),
         (b"x-ratelimit-limit-tokens", b"200000"),

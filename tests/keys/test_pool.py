@@ -71,6 +71,21 @@ def test_a_key_that_remains_keeps_its_counters_and_one_that_is_gone_is_not_chose
     assert pool.choose("acme") is None
 
 
+def test_a_key_that_comes_back_used_what_it_used() -> None:
+    pool = pool_of(Clock(), "a", rpm=3)
+    running, refused = chosen(pool, 100), chosen(pool, 100)
+    refused.answered(401)
+    pool.replace({})
+    running.settle(50)
+    refused.release()
+    pool.replace({"acme": [usable("a", rpm=3)]})
+    assert (ids(pool, 1), pool.has_unsaved) == ([None], True)
+    pool.enable("acme", key_id("a"))
+    assert ids(pool, 3) == ["a", "a", None]
+    ((counter, _),) = pool.in_order("acme")
+    assert counter.tokens.used == 50
+
+
 def test_a_provider_without_keys_has_none() -> None:
     pool = KeyPool()
     assert pool.choose("acme") is None
@@ -289,6 +304,18 @@ def test_the_next_key_is_none_that_was_tried_or_rests() -> None:
         chosen(pool, without={key_id(other) for other in "abc" if other != text}).answered(429)
     assert pool.choose("acme", without={first.key_id}) is None
     assert chosen(pool).key_id == first.key_id
+
+
+def test_the_last_refusal_says_how_long_a_key_rests() -> None:
+    clock = Clock()
+    pool = pool_of(clock, "a")
+    first, second = chosen(pool), chosen(pool)
+    first.answered(429, [], 5.0)
+    second.answered(429, [], 8.0)
+    clock.now += 6
+    assert pool.waiting("acme") == (2.0, 429)
+    clock.now += 2
+    assert ids(pool, 1) == ["a"]
 
 
 def test_what_is_held_against_a_key_is_told_once_to_be_kept_over_a_restart() -> None:

@@ -139,6 +139,15 @@ def test_where_all_keys_are_refused_the_last_refusal_is_told(settings: Settings)
     assert (answer.status_code, len(peer.keys), len({*peer.keys})) == (401, 2, 2)
 
 
+def test_the_request_that_met_a_429_is_sent_again_with_the_only_key_and_ends_its_rest(settings: Settings) -> None:
+    peer = Moody([429, 429, 200])
+    answer, (row,) = asyncio.run(asked(peer, settings, "sk-only-000000000"))
+    assert (answer.status_code, len(peer.keys), row["status"]) == (200, 3, 200)
+    again = Moody([200])
+    assert asyncio.run(asked(again, settings, "sk-only-000000000"))[0].status_code == 200
+    assert len(again.keys) == 1
+
+
 def test_the_overhead_leaves_out_what_the_provider_took(settings: Settings) -> None:
     class Slow(Moody):
         async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -307,6 +307,17 @@ def test_a_key_for_another_server_or_for_none_is_not_tried(settings: Settings) -
     asyncio.run(story())
 
 
+def test_a_provider_that_wants_no_key_is_not_asked_with_one(settings: Settings) -> None:
+    async def story() -> None:
+        peers, free = {"acme": Choosy()}, Auth(kind="none")
+        specs = [a_spec("http://127.0.0.1:9/v1", auth=free)]
+        async with routed(settings, peers=peers, specs=lambda _: specs) as router:
+            await done(router, "add", api_key=KEY, label="key-0")
+            assert "wants no key" in (await done(router, "test", 400, key="key-0"))["detail"]
+
+    asyncio.run(story())
+
+
 def test_what_cannot_be_stored_of_a_key_is_stored_the_next_time(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
