@@ -1,37 +1,16 @@
-"""Usage rows: journal segments become rows exactly once, and are summed up."""
+"""Usage rows: journal segments become rows exactly once."""
 
 from pathlib import Path
 
-from pydantic import AwareDatetime
-
 from modelscan.catalog.connection import Connection, ConstraintBroken, FileFault
 from modelscan.catalog.database import Database
-from modelscan.catalog.rows import query, rows
+from modelscan.catalog.rows import query
 from modelscan.errors import CatalogError
-from modelscan.types import Frozen, utc_now
+from modelscan.types import utc_now
 
-__all__ = ["UsageStat", "ingest", "stats"]
+__all__ = ["ingest"]
 
 _DROP_KNOWN = 'DELETE FROM fresh WHERE request_id IN (SELECT request_id FROM usage_tracking WHERE "at" BETWEEN ? AND ?)'
-
-
-class UsageStat(Frozen):
-    """The usage of one model of one provider. Tokens that a provider did not report are not in the sums."""
-
-    provider: str | None
-    model: str
-    requests: int
-    errors: int
-    cancelled: int
-    prompt_tokens: int
-    completion_tokens: int
-    without_usage: int
-    """Successful requests whose provider reported no tokens."""
-    latency_ms: float
-    latency_p50_ms: float
-    latency_p95_ms: float
-    first_at: AwareDatetime
-    last_at: AwareDatetime
 
 
 def ingest(database: Database, file: Path) -> int:
@@ -60,7 +39,8 @@ def _ingest(connection: Connection, file: Path) -> int:
     connection.execute(query("ingest_usage"), {"file": str(file)})
     _drop_known(connection)
     ((count,),) = connection.execute("SELECT count(*) FROM fresh").fetchall()
-    connection.execute("INSERT INTO usage_tracking BY NAME FROM fresh")
+    connection.execute("UPDATE usage_state SET batch = batch + 1")
+    connection.execute("INSERT INTO usage_tracking BY NAME SELECT *, batch FROM fresh, (SELECT batch FROM usage_state)")
     connection.execute("INSERT INTO usage_segments VALUES (?, ?)", [file.name, utc_now()])
     connection.execute(query("count_keys"))
     connection.execute("DROP TABLE fresh")
@@ -75,10 +55,3 @@ def _drop_known(connection: Connection) -> None:
     if ids < rows_:
         connection.execute("DELETE FROM fresh WHERE rowid NOT IN (SELECT min(rowid) FROM fresh GROUP BY request_id)")
     connection.execute(_DROP_KNOWN, [first, last])
-
-
-def stats(database: Database, *, model: str | None = None, provider: str | None = None) -> tuple[UsageStat, ...]:
-    """Usage by provider and model, most requests first; `model` also finds what callers asked for by that name."""
-    with database.read() as connection:
-        found = rows(connection, query("usage_stats"), {"model": model, "provider": provider})
-    return tuple(UsageStat.model_validate(row) for row in found)

@@ -11,6 +11,7 @@ from modelscan.settings.sections import (
     RoutingSettings,
     ServerSettings,
     Settings,
+    UsageSettings,
 )
 from modelscan.settings.warning import ConfigWarning
 

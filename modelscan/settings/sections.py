@@ -17,6 +17,7 @@ __all__ = [
     "RoutingSettings",
     "ServerSettings",
     "Settings",
+    "UsageSettings",
 ]
 
 
@@ -137,6 +138,17 @@ class RoutingSettings(_Section):
     """Where requests for a name go; those of `modelscan routes` count beside them."""
 
 
+class UsageSettings(_Section):
+    """`usage:`"""
+
+    retention_days: int = Field(default=35, ge=32, le=36_500)
+    """How long each request's row is kept; budgets by the month need the whole of it."""
+    hourly_days: int = Field(default=100, ge=1, le=36_500)
+    """How long usage is kept by the hour."""
+    daily_days: int = Field(default=1_830, ge=1, le=36_500)
+    """How long usage is kept by the day."""
+
+
 class Settings(_Section):
     """All settings. `data_dir` holds the catalogue, the journal, the secrets' files and Prefect's own database."""
 
@@ -149,6 +161,7 @@ class Settings(_Section):
     keys: KeySettings = KeySettings()
     prefect: PrefectSettings = PrefectSettings()
     routing: RoutingSettings = RoutingSettings()
+    usage: UsageSettings = UsageSettings()
 
     @property
     def database_path(self) -> Path:

@@ -10,6 +10,7 @@ from modelscan.types.identifier import Identifier, ModelId, ProviderId, fits_a_p
 from modelscan.types.price import PriceSource, PriceVersion, Rates, Tariff, Tier
 from modelscan.types.rest import FinishReason, RestAnswer, RestMapping, RestModels, RestRequest, RestStream
 from modelscan.types.spec import CUSTOM_REST, Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
+from modelscan.types.stats import Bucket, Dimension, StatsQuery, UsageStat
 from modelscan.types.synthesis import AgentCall, CallOutcome, Change
 from modelscan.types.token import ClientToken, TokenName, TokenRole, TokenTerms
 from modelscan.types.usage import Usage
@@ -17,6 +18,10 @@ from modelscan.types.validation import Attempt, CaseResult, Level, ValidationRep
 
 __all__ = [
     "CUSTOM_REST",
+    "Bucket",
+    "Dimension",
+    "StatsQuery",
+    "UsageStat",
     "AgentCall",
     "ApiKey",
     "Attempt",

@@ -6,7 +6,9 @@ SELECT
         try_cast(cost_usd AS DECIMAL(18, 12)) AS cost_usd,
         coalesce(retries, 0) AS retries,
         coalesce(fallbacks, 0) AS fallbacks
-    )
+    ),
+    ceil(ln(greatest(latency_ms, 0.01)) / ln(1.1))::SMALLINT AS latency_bucket,
+    ceil(ln(greatest(first_byte_ms, 0.01)) / ln(1.1))::SMALLINT AS first_byte_bucket
 FROM read_json(
     $file,
     format = 'newline_delimited',
