@@ -8,10 +8,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from modelscan.catalog import providers, usage, versions
+from modelscan.catalog import providers, versions
+from modelscan.catalog.stats import stats
 from modelscan.clients.loader import published_bytes
 from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
+from modelscan.usage.asking import asked_stats
 from router_app.bodies import AddProvider, Discover, Generate, Judge, read_body, wait_seconds
 from router_app.dossiers import Dossiers
 from router_app.keys import Keys
@@ -86,9 +88,9 @@ class Admin:
         return _rows(await self._service.discoveries.recent())
 
     async def stats(self, request: Request) -> Response:
-        asked = request.query_params.get("model")
+        asked = asked_stats(request.query_params.multi_items())
         await self._service.flush()  # What was answered a moment ago counts, too.
-        return _rows(await asyncio.to_thread(lambda: usage.stats(self._database, model=asked)))
+        return _rows(await asyncio.to_thread(stats, self._database, asked))
 
     async def show_discovery(self, request: Request) -> Response:
         """The discovery, however it ended: it was asked for as a thing, not as an outcome."""

@@ -20,6 +20,7 @@ from modelscan.sources.http import host_port
 from modelscan.synthesis.prices import load_book
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
+from modelscan.usage.upkeep import Upkeep
 from router_app.discoveries import Discoveries
 from router_app.door import Door
 from router_app.gate import Gate
@@ -75,6 +76,7 @@ class Service:
         self.tokens = TokenDesk(self.database, self._keyring.custody, self.serving)
         self._changing = asyncio.Lock()
         self._flushing = asyncio.Lock()
+        self._upkeep = Upkeep(self.database, settings.usage)
         self._opened = asyncio.Event()
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -218,7 +220,12 @@ class Service:
     async def _flush_now_and_then(self) -> None:
         while not self._closing.is_set():
             added = await self.flush() if self._opened.is_set() else 0
+<<<<<<< HEAD
             await self._keep_standings()
+=======
+            if self._opened.is_set():
+                await asyncio.to_thread(self._upkeep.step, added)
+>>>>>>> 0aa5483 (Show usage by any of its dimensions, as a table with small charts)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_BUSY_SECONDS if added >= _BUSY_ROWS else _FLUSH_SECONDS):
                     await self._closing.wait()

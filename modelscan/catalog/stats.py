@@ -42,8 +42,8 @@ class _Range(NamedTuple):
 
 def stats(
     database: Database,
-    asked: StatsQuery = StatsQuery(),
-    now: datetime | None = None,  # noqa: B008 - frozen
+    asked: StatsQuery = StatsQuery(),  # noqa: B008 - frozen
+    now: datetime | None = None,
 ) -> tuple[UsageStat, ...]:
     """The usage that was asked for, by time and then most requests first; the newest 5,000 rows at most.
 

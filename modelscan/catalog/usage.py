@@ -40,7 +40,7 @@ def _ingest(connection: Connection, file: Path) -> int:
     _drop_known(connection)
     ((count,),) = connection.execute("SELECT count(*) FROM fresh").fetchall()
     connection.execute("UPDATE usage_state SET batch = batch + 1")
-    connection.execute("INSERT INTO usage_tracking BY NAME SELECT *, batch FROM fresh, (SELECT batch FROM usage_state)")
+    connection.execute("INSERT INTO usage_tracking BY NAME FROM fresh, (SELECT batch FROM usage_state)")
     connection.execute("INSERT INTO usage_segments VALUES (?, ?)", [file.name, utc_now()])
     connection.execute(query("count_keys"))
     connection.execute("DROP TABLE fresh")

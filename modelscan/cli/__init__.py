@@ -25,7 +25,7 @@ COMMANDS = (
     Command("conflicts", "modelscan.cli.conflicts:conflicts", "List what the sources disagree on, or decide it."),
     Command("approvals", "modelscan.cli.approvals:approvals", "List what waits for approval; approve or refuse it."),
     Command("routes", "modelscan.cli.routes:routes", "List the rules for where a name leads, or set one."),
-    Command("stats", "modelscan.cli.lists:stats", "Show requests, tokens and latency by provider and model."),
+    Command("stats", "modelscan.cli.stats:stats", "Show requests, tokens, cost and latency, by what you like."),
     Command("config", "modelscan.cli.config:config", "Check or show the configuration."),
 )
 

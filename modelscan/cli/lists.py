@@ -6,14 +6,12 @@ from typing import Any
 import click
 
 from modelscan.catalog import providers as provider_rows
-from modelscan.catalog import usage
-from modelscan.catalog.usage import UsageStat
 from modelscan.cli.catalogue import NOTHING_YET, read_rows
 from modelscan.cli.display import print_json, print_rows, print_table
 from modelscan.cli.session import Session, json_option
 from modelscan.types import Model, Price, Provider
 
-__all__ = ["models", "providers", "stats"]
+__all__ = ["models", "providers"]
 
 
 @click.command()
@@ -60,24 +58,3 @@ def _model_cells(owner: str, model: Model) -> tuple[Any, ...]:
 
 def _words(model: Model) -> str | None:
     return ", ".join(model.capabilities) or None
-
-
-@click.command()
-@click.option("--model", help="Only this model.")
-@json_option
-@click.pass_obj
-def stats(session: Session, model: str | None) -> None:
-    """Show requests, errors, tokens and latency by provider and model."""
-    columns: dict[str, Callable[[UsageStat], Any]] = {
-        "provider": lambda row: row.provider,
-        "model": lambda row: row.model,
-        "requests": lambda row: row.requests,
-        "errors": lambda row: row.errors,
-        "tokens in": lambda row: row.prompt_tokens,
-        "tokens out": lambda row: row.completion_tokens,
-        "p50 ms": lambda row: row.latency_p50_ms,
-        "p95 ms": lambda row: row.latency_p95_ms,
-        "last": lambda row: f"{row.last_at:%Y-%m-%d %H:%M:%S}",
-    }
-    rows = read_rows(session, lambda database: usage.stats(database, model=model))
-    print_rows(session, rows, columns, empty="No request was counted yet.")

@@ -30,6 +30,7 @@ __all__ = [
     "RoutingTarget",
     "ServerSettings",
     "Settings",
+    "UsageSettings",
     "ensure_data_dir",
     "load",
 ]

@@ -34,14 +34,15 @@ class Upkeep:
         self._settings = settings
         self._clock = clock
         self._now = now
-        self._rolled_at = self._tidied_at = -_TIDY_SECONDS
-        self._waiting = 0
+        self._rolled_at = self._tidied_at = clock() - _TIDY_SECONDS
+        self._waiting = 1
+        """How many rows are not rolled up; at first there may be some of before."""
 
     def step(self, added: int) -> None:
         """What is due after a flush that added so many rows. A catalogue that is busy is left alone until later."""
         self._waiting += added
         try:
-            if self._waiting >= _MANY_ROWS or self._due(self._rolled_at, _ROLL_SECONDS):
+            if self._waiting >= _MANY_ROWS or (self._waiting and self._due(self._rolled_at, _ROLL_SECONDS)):
                 rollups.roll(self._database)
                 self._waiting, self._rolled_at = 0, self._clock()
             if self._due(self._tidied_at, _TIDY_SECONDS):

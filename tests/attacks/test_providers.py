@@ -9,14 +9,14 @@ import pytest
 from pydantic import SecretStr
 
 from modelscan.catalog import keys as key_rows
-from modelscan.catalog import usage
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
+from modelscan.catalog.stats import stats
 from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidInput
 from modelscan.keys import store
 from modelscan.settings import Settings
-from modelscan.types import Auth, ClientSpec, Endpoint
+from modelscan.types import Auth, ClientSpec, Endpoint, UsageStat
 from modelscan.wire.openai_chat import StreamUsage
 from router_app import whole
 from router_app.sse import Relay
@@ -38,7 +38,7 @@ COUNTS = (
 )
 
 
-def answered(body: bytes, *, stream: bool, settings: Settings, times: int = 2) -> list[usage.UsageStat]:
+def answered(body: bytes, *, stream: bool, settings: Settings, times: int = 2) -> list[UsageStat]:
     """What the catalogue counts after chats that were answered so."""
     kind = b"text/event-stream" if stream else b"application/json"
     peer = Scripted([b"data: " + body + b"\n\n" if stream else body], content_type=kind)
@@ -51,7 +51,7 @@ def answered(body: bytes, *, stream: bool, settings: Settings, times: int = 2) -
                 assert (await router.chat("acme/echo", stream=stream)).status_code == 200
 
     asyncio.run(story())
-    return list(usage.stats(Database(settings.database_path)))
+    return list(stats(Database(settings.database_path)))
 
 
 @pytest.mark.parametrize("stream", [True, False])

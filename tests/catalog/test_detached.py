@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from modelscan.catalog import usage
 from modelscan.catalog.connection import ConstraintBroken, FileFault, Refused, TableMissing
 from modelscan.catalog.database import Database
 from modelscan.catalog.detached import DetachedDatabase
 from modelscan.catalog.migrate import migrate, shipped_migrations
+from modelscan.catalog.stats import stats
 from modelscan.errors import CatalogBusy, CatalogError
 from tests.e2e.service import eventually
 
@@ -42,7 +42,7 @@ def test_it_answers_as_a_database_of_this_process_does(detached: DetachedDatabas
         found = connection.execute("SELECT * FROM numbers WHERE n <= $most ORDER BY n", {"most": 2})
         assert (found.names, found.fetchall()) == (("n", "text"), [(1, "eins"), (2, "zwei")])
         assert connection.execute("SELECT n FROM numbers WHERE n = 7").fetchone() is None
-    assert usage.stats(detached) == ()
+    assert stats(detached) == ()
     with Database(detached.path).read() as connection:
         assert connection.execute("SELECT count(*) FROM numbers").fetchone() == (2,)
 
