@@ -220,12 +220,9 @@ class Service:
     async def _flush_now_and_then(self) -> None:
         while not self._closing.is_set():
             added = await self.flush() if self._opened.is_set() else 0
-<<<<<<< HEAD
             await self._keep_standings()
-=======
             if self._opened.is_set():
                 await asyncio.to_thread(self._upkeep.step, added)
->>>>>>> 0aa5483 (Show usage by any of its dimensions, as a table with small charts)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_BUSY_SECONDS if added >= _BUSY_ROWS else _FLUSH_SECONDS):
                     await self._closing.wait()

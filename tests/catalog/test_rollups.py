@@ -87,7 +87,7 @@ def test_costs_that_were_changed_are_counted_again(database: Database) -> None:
         rollups.recount(connection)
     for _ in range(2):
         (row,) = stats(database, ALL, NOW)
-        assert (row.requests, row.cost_usd) == (4, 10)
+        assert (row.requests, row.cost_usd) == (4, Decimal(10))
         rollups.roll(database)
 
 

@@ -105,7 +105,9 @@ def test_a_row_keeps_all_that_its_event_says(database: Database, folder: Path) -
     with database.read() as connection:
         (row,) = rows(connection, "FROM usage_tracking")
     beside = {"batch", "latency_bucket", "first_byte_bucket"}
-    assert UsageEvent(**{name: value for name, value in row.items() if name not in beside}) == replace(told, at=row["at"])
+    assert UsageEvent(**{name: value for name, value in row.items() if name not in beside}) == replace(
+        told, at=row["at"]
+    )
     assert abs(row["at"] - told.at) < timedelta(milliseconds=1)
     journal.close()
 
