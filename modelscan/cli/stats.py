@@ -15,7 +15,7 @@ from modelscan.errors import InvalidInput
 from modelscan.types import StatsQuery, UsageStat
 from modelscan.usage.asking import DIMENSIONS, asked_stats
 
-__all__ = ["where_words", "stats"]
+__all__ = ["stats", "where_words"]
 
 _TIMES = {"minute": "%Y-%m-%d %H:%M", "hour": "%Y-%m-%d %H:%M", "day": "%Y-%m-%d", "month": "%Y-%m"}
 
