@@ -6,8 +6,8 @@ ALTER TABLE usage_tracking ADD COLUMN batch BIGINT DEFAULT 0;
 ALTER TABLE usage_tracking ADD COLUMN latency_bucket SMALLINT;
 ALTER TABLE usage_tracking ADD COLUMN first_byte_bucket SMALLINT;
 UPDATE usage_tracking SET
-    latency_bucket = ceil(ln(greatest(latency_ms, 0.01)) / ln(1.1))::SMALLINT,
-    first_byte_bucket = ceil(ln(greatest(first_byte_ms, 0.01)) / ln(1.1))::SMALLINT;
+    latency_bucket = ceil(ln(if(latency_ms < 0.01, 0.01, latency_ms)) / ln(1.1))::SMALLINT,
+    first_byte_bucket = ceil(ln(if(first_byte_ms < 0.01, 0.01, first_byte_ms)) / ln(1.1))::SMALLINT;
 
 CREATE TABLE usage_state (
     batch BIGINT NOT NULL,

@@ -7,8 +7,8 @@ SELECT
         coalesce(retries, 0) AS retries,
         coalesce(fallbacks, 0) AS fallbacks
     ),
-    ceil(ln(greatest(latency_ms, 0.01)) / ln(1.1))::SMALLINT AS latency_bucket,
-    ceil(ln(greatest(first_byte_ms, 0.01)) / ln(1.1))::SMALLINT AS first_byte_bucket
+    ceil(ln(if(latency_ms < 0.01, 0.01, latency_ms)) / ln(1.1))::SMALLINT AS latency_bucket,
+    ceil(ln(if(first_byte_ms < 0.01, 0.01, first_byte_ms)) / ln(1.1))::SMALLINT AS first_byte_bucket
 FROM read_json(
     $file,
     format = 'newline_delimited',
