@@ -39,6 +39,7 @@ class Service:
 
     home: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    program: tuple[str, ...] = ("-m", "modelscan")
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
 
@@ -61,7 +62,7 @@ class Service:
         log = (self.home / "serve.log").open("ab")
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "modelscan", "serve"],
+                [sys.executable, *self.program, "serve"],
                 cwd=self.home,
                 env=self.environment,
                 stdout=log,

@@ -1,0 +1,197 @@
+"""The router killed, its disk full, its catalogue locked or gone: what was answered has its row, once, in the end."""
+
+import asyncio
+import itertools
+import random
+import resource
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import orjson
+import pytest
+
+from bench.router import peer, tree
+from modelscan.catalog.database import Database
+from modelscan.errors import ModelScanError
+from modelscan.settings import Settings, load
+from modelscan.types import Auth
+from tests.e2e.service import CHECKOUT, Service, eventually
+from tests.router_app.routers import a_spec, publish
+
+KEY = "sk-killed-0123456789abcdef"
+KILLS = 20
+CALLERS = 8
+KINDS = ("plain", "stream", "plain", "fail", "unknown")
+ALONE = (str(CHECKOUT / "tests" / "e2e" / "router_alone.py"),)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    with peer() as url:
+        yield url
+
+
+@pytest.fixture
+def router(upstream: str, tmp_path: Path) -> Iterator[Service]:
+    """A router with a key and one provider, which answers."""
+    quick = {"MODELSCAN_DATABASE_WAIT_SECONDS": "1", "MODELSCAN_ROUTING_RETRIES": "0"}
+    folder = {"MODELSCAN_GENERATION_PATH": str(tmp_path / "generated")}
+    service = Service(tmp_path, {**quick, **folder}, ALONE)
+    settings = settings_of(service)
+    settings.data_dir.mkdir(mode=0o700)
+    publish(settings, a_spec(upstream, "bench", ("bench",), auth=Auth()))
+    service.start()
+    service.api("POST", "/api/keys/add", json={"provider": "bench", "api_key": KEY}).raise_for_status()
+    yield service
+    assert service.stop() == 0
+
+
+def settings_of(service: Service) -> Settings:
+    return load(environ=service.environment).settings
+
+
+def body_of(kind: str) -> dict[str, object]:
+    model = "bench/nothing" if kind == "unknown" else "bench/bench"
+    return {"model": model, "messages": [{"role": "user", "content": kind}], "stream": kind == "stream"}
+
+
+async def asking(http: httpx2.AsyncClient, answered: list[str], kinds: Iterator[str]) -> None:
+    """Ask until the router is gone; what was answered to its last byte is kept, by the id that it was answered with."""
+    for kind in kinds:
+        try:
+            answer = await http.post("/v1/chat/completions", json=body_of(kind))
+        except httpx2.TransportError:
+            return
+        assert answer.status_code == {"fail": 500, "unknown": 404}.get(kind, 200), answer.text
+        assert kind != "stream" or answer.text.endswith("data: [DONE]\n\n")
+        answered.append(answer.headers["x-request-id"])
+
+
+async def killed_under_load(router: Service, answered: list[str], after: int) -> None:
+    """Killed once so many more are answered, wherever it is with the others."""
+    async with httpx2.AsyncClient(base_url=router.url, timeout=20, trust_env=False) as http:
+        kinds = itertools.cycle(KINDS)
+        callers = [asyncio.create_task(asking(http, answered, kinds)) for _ in range(CALLERS)]
+        wanted = len(answered) + after
+        async with asyncio.timeout(30):
+            while len(answered) < wanted:  # noqa: ASYNC110 - another process's doing
+                await asyncio.sleep(0.001)
+        assert router.process is not None
+        router.process.kill()
+        await asyncio.gather(*callers)
+        await asyncio.to_thread(router.process.wait)
+
+
+def rows_of(service: Service) -> Counter[str]:
+    """How often each request's id stands in the usage rows; what cannot be read now has none."""
+    settings = settings_of(service)
+    database = Database(settings.database_path, settings.database.wait_seconds)
+    try:
+        with database.read() as connection:
+            return Counter(
+                str(id_) for (id_,) in connection.execute("SELECT request_id FROM usage_tracking").fetchall()
+            )
+    except ModelScanError:
+        return Counter()
+
+
+def all_there(service: Service, answered: list[str], seconds: float = 30) -> Counter[str]:
+    """The rows, once every answered request has one."""
+
+    def there() -> Counter[str] | None:
+        found = rows_of(service)
+        return found if set(answered) <= set(found) else None
+
+    return eventually(there, seconds=seconds, every=0.2, what="a row for each answered request")
+
+
+def chats(service: Service, count: int) -> list[str]:
+    """The ids of so many chats, each answered."""
+    with httpx2.Client(base_url=service.url, timeout=20, trust_env=False) as http:
+        answers = [http.post("/v1/chat/completions", json=body_of("plain")) for _ in range(count)]
+    assert {answer.status_code for answer in answers} == {200}
+    return [answer.headers["x-request-id"] for answer in answers]
+
+
+def journal_is(service: Service, state: str) -> Callable[[], bool]:
+    return lambda: service.health()["parts"]["journal"]["state"] == state
+
+
+def test_killed_twenty_times_under_load_every_answered_request_has_its_row_once(router: Service) -> None:
+    answered: list[str] = []
+    moments = random.Random(5)
+    for _ in range(KILLS):
+        asyncio.run(killed_under_load(router, answered, moments.randint(1, 100)))
+        router.start()
+    found = all_there(router, answered)
+    assert len(set(answered)) == len(answered)
+    assert set(found.values()) == {1}
+    left = [path for path in settings_of(router).journal_dir.iterdir() if path.suffix not in (".jsonl", ".new")]
+    assert left == []  # No segment was set aside as one that cannot be read.
+    assert chats(router, 1)
+
+
+@contextmanager
+def full_disk(service: Service) -> Iterator[None]:
+    """No file of the router and its catalogue's process may grow: to a program it is as a disk without room."""
+    assert service.process is not None
+    pids = tree(service.process.pid)
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in pids}
+    for pid, (_, most) in before.items():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, most))
+    try:
+        yield
+    finally:
+        for pid in pids & tree(service.process.pid):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, before[pid])
+
+
+def test_with_a_full_disk_requests_are_served_and_their_rows_come_when_there_is_room(router: Service) -> None:
+    answered = chats(router, 5)
+    with full_disk(router):
+        answered += chats(router, 20)
+        eventually(journal_is(router, "down"), seconds=20, what="that the journal is down")
+        answered += chats(router, 5)
+    answered += chats(router, 5)
+    assert set(all_there(router, answered).values()) == {1}
+    eventually(journal_is(router, "up"), seconds=20, what="that the journal is up again")
+
+
+HOLDING = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+
+
+def test_with_a_locked_catalogue_requests_are_served_and_the_journal_is_kept(router: Service) -> None:
+    path = str(settings_of(router).database_path)
+    eventually(lambda: not rows_waiting(router), seconds=20, what="that nothing waits")
+    command = [sys.executable, "-c", HOLDING, path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        answered = chats(router, 20)
+        eventually(journal_is(router, "down"), seconds=20, what="that the journal is down")
+        answered += chats(router, 5)
+        assert rows_waiting(router) >= 25
+        holder.communicate()
+    assert set(all_there(router, answered).values()) == {1}
+
+
+def test_with_a_deleted_catalogue_requests_are_served_and_a_new_one_takes_in_their_rows(router: Service) -> None:
+    settings = settings_of(router)
+    eventually(lambda: not rows_waiting(router), seconds=20, what="that nothing waits")
+    for file in settings.data_dir.glob(f"{settings.database_path.name}*"):
+        file.unlink()
+    answered = chats(router, 20)
+    assert set(all_there(router, answered).values()) == {1}
+    answered += chats(router, 5)
+    assert set(all_there(router, answered).values()) == {1}
+
+
+def rows_waiting(service: Service) -> int:
+    """Whole lines in the journal's segments."""
+    segments = settings_of(service).journal_dir.glob("*.jsonl")
+    return sum(1 for segment in segments for line in segment.read_bytes().splitlines() if orjson.loads(line))
