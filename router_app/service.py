@@ -93,9 +93,13 @@ class Service:
             await self.flush()  # The counters of tokens and keys are made of the rows.
             await self._step("prices", self._load_prices())  # What a token may spend is reckoned with them.
             await self._step("tokens", self._load_tokens())  # Before anything is served.
-            await self._step("registry", self._load_registry())
-            await self._step("rules", self._load_rules())
-            await self._step("keys", self._keyring.load())
+            self.serving.hold()
+            try:
+                await self._step("registry", self._load_registry())
+                await self._step("rules", self._load_rules())
+                await self._step("keys", self._keyring.load())
+            finally:
+                self.serving.release()
         self.parts.set("journal", "up")
         self._opened.set()
 

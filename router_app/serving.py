@@ -54,18 +54,35 @@ class Serving:
         self._parts = parts
         self._first_seconds = first_seconds
         self._rules: tuple[RoutingRule, ...] = ()
+        self._registry: Registry | None = None
         self._routing: Routing | None = None
+        self._held = False
         self._loaded = asyncio.Event()
 
     @property
     def current(self) -> Registry | None:
         """None until the first registry was loaded."""
-        return self._routing.registry if self._routing else None
+        return self._registry
 
     def swap(self, registry: Registry) -> None:
         """Serve `registry` from now on."""
-        self._routing = Routing(registry, self._rules)
-        self._loaded.set()
+        self._registry = registry
+        if not self._held:
+            self._serve()
+
+    def hold(self) -> None:
+        """Let the first requests wait for `release`: a registry without its rules and keys would refuse them."""
+        self._held = self._routing is None
+
+    def release(self) -> None:
+        """Let in whoever waits, where there is a registry."""
+        self._held = False
+        self._serve()
+
+    def _serve(self) -> None:
+        if self._registry:
+            self._routing = Routing(self._registry, self._rules)
+            self._loaded.set()
 
     def rule(self, rules: Iterable[RoutingRule]) -> None:
         """Have these rules count from now on."""

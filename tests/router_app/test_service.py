@@ -4,9 +4,12 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -17,13 +20,14 @@ from modelscan.custody.master import Masters, made_master
 from modelscan.custody.sealing import Custody
 from modelscan.errors import CatalogBusy, ServiceUnavailable
 from modelscan.keys import store
-from modelscan.reference import create_reference
+from modelscan.reference import create_reference, serve
 from modelscan.settings import Settings, ensure_data_dir
 from modelscan.types import Auth, ClientSpec
 from router_app import service as module
+from router_app.app import create_app
 from router_app.gate import Gate
 from router_app.service import Service
-from tests.router_app.routers import KEY, a_spec, eventually, publish, routed, routed_to_reference
+from tests.router_app.routers import KEY, a_spec, chat_body, eventually, publish, routed, routed_to_reference
 
 WITH_KEY = Auth(env=("ACME_API_KEY",))
 
@@ -119,6 +123,38 @@ def test_a_rotation_that_was_killed_is_finished_at_the_start(settings: Settings)
         async with routed(settings) as router:
             assert masters.read() == (new,)
             assert len(store.load(router.service.database, Custody(new))["acme"]) == 1
+
+    asyncio.run(story())
+
+
+def test_a_request_that_comes_while_the_keys_are_loaded_waits_for_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loading, loaded = threading.Event(), threading.Event()
+    real = store.load
+
+    def slowly(*arguments: Any) -> Any:
+        loading.set()
+        assert loaded.wait(10)
+        return real(*arguments)
+
+    async def story() -> None:
+        peer = create_reference(models=("echo",), key=KEY)
+        async with serve(peer) as origin:
+            publish(settings, a_spec(f"{origin}/v1", auth=WITH_KEY))
+            store.add_key(Database(settings.database_path), Custody.load(settings.data_dir, {}), "acme", SecretStr(KEY))
+            service = Service(settings, {}, gate=Gate(), notify=lambda: None)
+            monkeypatch.setattr(store, "load", slowly)
+            opening = asyncio.create_task(service.open())
+            async with serve(create_app(service, "token")) as url, httpx2.AsyncClient(base_url=url, timeout=20) as http:
+                await asyncio.to_thread(loading.wait, 10)
+                asked = asyncio.create_task(http.post("/v1/chat/completions", json=chat_body("acme/echo")))
+                done, _ = await asyncio.wait([asked], timeout=0.1)
+                assert not done
+                loaded.set()
+                assert (await asked).status_code == 200
+            await opening
+            await service.close()
 
     asyncio.run(story())
 
