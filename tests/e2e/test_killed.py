@@ -72,9 +72,9 @@ async def asking(http: httpx2.AsyncClient, answered: list[str], kinds: Iterator[
         answered.append(answer.headers["x-request-id"])
 
 
-async def killed_under_load(router: Service, answered: list[str], after: int) -> None:
+async def killed_under_load(router: Service, caller: dict[str, str], answered: list[str], after: int) -> None:
     """Killed once so many more are answered, wherever it is with the others."""
-    async with httpx2.AsyncClient(base_url=router.url, timeout=20, trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=router.url, headers=caller, timeout=20, trust_env=False) as http:
         kinds = itertools.cycle(KINDS)
         callers = [asyncio.create_task(asking(http, answered, kinds)) for _ in range(CALLERS)]
         wanted = len(answered) + after
@@ -110,9 +110,9 @@ def all_there(service: Service, answered: list[str], seconds: float = 30) -> Cou
     return eventually(there, seconds=seconds, every=0.2, what="a row for each answered request")
 
 
-def chats(service: Service, count: int) -> list[str]:
+def chats(service: Service, count: int, caller: dict[str, str] | None = None) -> list[str]:
     """The ids of so many chats, each answered."""
-    with httpx2.Client(base_url=service.url, timeout=20, trust_env=False) as http:
+    with httpx2.Client(base_url=service.url, headers=caller, timeout=20, trust_env=False) as http:
         answers = [http.post("/v1/chat/completions", json=body_of("plain")) for _ in range(count)]
     assert {answer.status_code for answer in answers} == {200}
     return [answer.headers["x-request-id"] for answer in answers]
@@ -123,17 +123,55 @@ def journal_is(service: Service, state: str) -> Callable[[], bool]:
 
 
 def test_killed_twenty_times_under_load_every_answered_request_has_its_row_once(router: Service) -> None:
+    caller = limited(router)
     answered: list[str] = []
     moments = random.Random(5)
     for _ in range(KILLS):
-        asyncio.run(killed_under_load(router, answered, moments.randint(1, 100)))
+        asyncio.run(killed_under_load(router, caller, answered, moments.randint(1, 40)))
         router.start()
+    answered += chats(router, 5, caller)
     found = all_there(router, answered)
     assert len(set(answered)) == len(answered)
     assert set(found.values()) == {1}
     left = [path for path in settings_of(router).journal_dir.iterdir() if path.suffix not in (".jsonl", ".new")]
     assert left == []  # No segment was set aside as one that cannot be read.
-    assert chats(router, 1)
+    assert counted(router) == summed(router)
+
+
+def limited(service: Service) -> dict[str, str]:
+    """A token with budgets, as the header that shows it; and a limit on the key: what has a limit is counted."""
+    (key,) = service.api("GET", "/api/keys?provider=bench").json()
+    limit = {"provider": "bench", "key": key["id"], "daily": 10**6}
+    service.api("POST", "/api/keys/limit", json=limit).raise_for_status()
+    terms = {"daily_tokens": 10**9, "monthly_tokens": 10**10}
+    issued = service.api("POST", "/api/tokens", json={"name": "caller", "terms": terms}).json()
+    return {"authorization": f"Bearer {issued['token']}"}
+
+
+def counted(service: Service) -> tuple[int, int, int]:
+    """What the router counts: the key's requests today, and what was used of the token's two budgets."""
+    (key,) = service.api("GET", "/api/keys/explain?provider=bench").json()
+    daily = next(limit["used"] for limit in key["limits"] if limit["what"] == "requests a day")
+    budgets = {limit["limit"]: limit for limit in service.api("GET", "/api/tokens/caller").json()["limits"]}
+    assert {limit["held"] for limit in budgets.values()} == {0}
+    return daily, budgets["daily_tokens"]["used"], budgets["monthly_tokens"]["used"]
+
+
+SUMS = """
+SELECT
+    count(*) FILTER (key_id IS NOT NULL AND "at" >= date_trunc('day', now())),
+    coalesce(sum(prompt_tokens + completion_tokens) FILTER ("at" >= date_trunc('day', now())), 0),
+    coalesce(sum(prompt_tokens + completion_tokens), 0)
+FROM usage_tracking
+WHERE token_id IS NOT NULL
+"""
+
+
+def summed(service: Service) -> tuple[int, int, int]:
+    """What the rows say of the same."""
+    with Database(settings_of(service).database_path).read() as connection:
+        ((requests, today, month),) = connection.execute(SUMS).fetchall()
+    return int(requests), int(today), int(month)
 
 
 @contextmanager
