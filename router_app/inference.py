@@ -47,7 +47,7 @@ _NOT_RETURNED = frozenset(
 )
 
 _CLIENT = b"x-modelscan-client"
-_EXPLAIN = (b"x-modelscan-explain", b"1")
+_EXPLAIN = b"x-modelscan-explain"
 _SEE_LOG = "The service's log has the particulars."
 _log = logging.getLogger(__name__)
 
@@ -71,8 +71,9 @@ class Inference:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["headers"]
-        exchange = Exchange(send, self._serving, self._protocol, explained=_EXPLAIN in headers)
-        exchange.client = next((value for name, value in headers if name == _CLIENT), b"").decode("latin-1")
+        told = dict(headers)
+        exchange = Exchange(send, self._serving, self._protocol, explained=told.get(_EXPLAIN) == b"1")
+        exchange.client = told.get(_CLIENT, b"").decode("latin-1")
         passed = [header for header in headers if header[0] in self._passed]
         try:
             if self._serving.current is None:  # Tokens are read before what is served: nobody slips in.

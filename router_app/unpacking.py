@@ -17,8 +17,8 @@ _AT_ONCE = 1 << 20
 
 def unpacked(answer: UpstreamAnswer) -> UpstreamAnswer:
     """The answer itself, unless it is packed in a way that is known; what is packed otherwise stays so."""
-    packing = next((value for name, value in answer.headers if name == b"content-encoding"), b"")
-    return _Unpacked(answer) if packing.strip().lower() in _PACKINGS else answer
+    packing = dict(answer.headers).get(b"content-encoding", b"")
+    return _Unpacked(answer) if packing and packing.strip().lower() in _PACKINGS else answer
 
 
 class _Unpacked:

@@ -48,10 +48,10 @@ def usage_in(protocol: WireProtocol, body: bytes) -> Usage:
 
 def comes_piece_by_piece(headers: Headers) -> bool:
     """Whether it comes event by event, or line by line."""
-    kind = next((value.lower() for name, value in headers if name == b"content-type"), b"")
+    kind = dict(headers).get(b"content-type", b"").lower()
     return b"text/event-stream" in kind or kind.startswith(_LINES)
 
 
 def is_event_stream(headers: Headers) -> bool:
     """Whether it comes event by event."""
-    return any(name == b"content-type" and b"text/event-stream" in value.lower() for name, value in headers)
+    return b"text/event-stream" in dict(headers).get(b"content-type", b"").lower()

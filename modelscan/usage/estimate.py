@@ -26,8 +26,13 @@ def reserved(body_bytes: int, members: Mapping[str, Any]) -> tuple[int, int]:
     The answer counts with the limit that the caller set, in any of the protocols, else with DEFAULT_COMPLETION, and as
     often as it is asked for at once (`n`).
     """
-    limit = next((found for name in _LIMITS if (found := _count(members.get(name)))), DEFAULT_COMPLETION)
-    return estimated_tokens(body_bytes), min(limit * (_count(members.get("n")) or 1), _MOST_RESERVED)
+    limit = DEFAULT_COMPLETION
+    for name in _LIMITS:  # A loop costs half of what a generator does, on each request.
+        if name in members and (found := _count(members[name])):
+            limit = found
+            break
+    times = (_count(members["n"]) or 1) if "n" in members else 1
+    return estimated_tokens(body_bytes), min(limit * times, _MOST_RESERVED)
 
 
 def completed(told: Usage, sent_bytes: int, relayed_bytes: int) -> Usage:

@@ -49,8 +49,11 @@ def usage_in(payload: Any) -> dict[str, Any]:
     """The member `usage`, wherever providers of this protocol put it: Groq its own, Moonshot within the choice."""
     if not isinstance(payload, dict):
         return {}
+    usual = payload.get("usage")
+    if isinstance(usual, dict) and usual:
+        return usual
     choices = payload.get("choices")
-    places = (payload, payload.get("x_groq"), choices[0] if isinstance(choices, list) and choices else None)
+    places = (payload.get("x_groq"), choices[0] if isinstance(choices, list) and choices else None)
     found = (place.get("usage") for place in places if isinstance(place, dict))
     return next((usage for usage in found if isinstance(usage, dict) and usage), {})
 
