@@ -11,7 +11,7 @@ from modelscan.catalog.records import claims_in
 from modelscan.catalog.rows import json_text, query, rows
 from modelscan.types import Claim, Decision, PriceSource, PriceVersion, Tariff, utc_now
 
-__all__ = ["Stated", "Stating", "in_force", "newest", "renew", "unpriced", "versions"]
+__all__ = ["Stated", "Stating", "in_force", "newest", "renew", "unpriced", "versions", "versions_in"]
 
 Stated = tuple[Tariff, dict[str, PriceSource]]
 """What one model costs, and who says each part of it."""
@@ -43,7 +43,7 @@ def renew(database: Database, provider: str, stating: Stating, *, model: str | N
         said = stating(
             claims_in(connection, provider), decisions_in(connection, provider), own_server=_own(connection, provider)
         )
-        before = {one.model: one for one in _versions(connection, provider, model, newest=True)}
+        before = {one.model: one for one in versions_in(connection, provider, model, newest=True)}
         models = {*said, *before} if model is None else {model}
         nothing: Stated = (Tariff(), {})
         made = [_next(provider, one, before.get(one), said.get(one, nothing)) for one in sorted(models)]
@@ -68,21 +68,21 @@ def _later(now: datetime, before: PriceVersion | None) -> datetime:
 def newest(database: Database, provider: str | None = None) -> tuple[PriceVersion, ...]:
     """What each model of one provider or of all costs now, by provider and model."""
     with database.read() as connection:
-        return _versions(connection, provider, None, newest=True)
+        return versions_in(connection, provider, None, newest=True)
 
 
 def in_force(database: Database) -> tuple[PriceVersion, ...]:
     """Likewise, of the models that are published."""
     with database.read() as connection:
         published = set(connection.execute(_IN_FORCE).fetchall())
-        found = _versions(connection, None, None, newest=True)
+        found = versions_in(connection, None, None, newest=True)
     return tuple(one for one in found if (one.provider, one.model) in published)
 
 
 def versions(database: Database, provider: str | None = None, model: str | None = None) -> tuple[PriceVersion, ...]:
     """All versions, by provider and model, the newest of each first."""
     with database.read() as connection:
-        return _versions(connection, provider, model, newest=False)
+        return versions_in(connection, provider, model, newest=False)
 
 
 def unpriced(database: Database) -> tuple[str, ...]:
@@ -91,9 +91,10 @@ def unpriced(database: Database) -> tuple[str, ...]:
         return tuple(provider for (provider,) in connection.execute(_UNPRICED).fetchall())
 
 
-def _versions(
+def versions_in(
     connection: Connection, provider: str | None, model: str | None, *, newest: bool
 ) -> tuple[PriceVersion, ...]:
+    """`versions` or `newest`, within a transaction."""
     asked = {"provider": provider, "model": model, "newest": newest}
     return tuple(_version(row) for row in rows(connection, query("price_versions"), asked))
 

@@ -8,6 +8,7 @@ from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState,
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId, fits_a_path, is_model_id
 from modelscan.types.price import PriceSource, PriceVersion, Rates, Tariff, Tier
+from modelscan.types.reprice import Reprice, RepriceAudit, RepricedModel, RepriceScope
 from modelscan.types.rest import FinishReason, RestAnswer, RestMapping, RestModels, RestRequest, RestStream
 from modelscan.types.spec import CUSTOM_REST, Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
 from modelscan.types.stats import Bucket, Dimension, StatsQuery, UsageStat
@@ -56,6 +57,10 @@ __all__ = [
     "ProviderId",
     "Quirks",
     "Rates",
+    "Reprice",
+    "RepriceAudit",
+    "RepriceScope",
+    "RepricedModel",
     "RestAnswer",
     "RestMapping",
     "RestModels",

@@ -181,6 +181,15 @@ class PriceVersion(Frozen):
         known = [one for one in worst if one is not None]
         return _dollars(max(known)) if len(known) == len(worst) else None
 
+    def rungs(self) -> tuple[dict[str, int | None], ...]:
+        """What it is reckoned with, as plain numbers: `least` and `below`, the length of a prompt in tokens; the others
+        pico-dollars a token, and `request` a request."""
+        below = [least for least, _ in self._ladder[1:]] + [None]
+        return tuple(
+            {"least": least, "below": end, **factors._asdict()}
+            for (least, factors), end in zip(self._ladder, below, strict=True)
+        )
+
     @cached_property
     def _ladder(self) -> tuple[tuple[int, _Factors], ...]:
         """(of how many tokens a prompt is at least, its factors), the short one first."""

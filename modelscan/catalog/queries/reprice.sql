@@ -1,0 +1,64 @@
+-- The rows whose cost is another one by these prices, by the same rule as PriceVersion.cost: whole pico-dollars a token,
+-- and a part is unknown where its count or its price is, unless the other one is 0. What is known never becomes unknown.
+CREATE TEMP TABLE repriced AS
+WITH rungs AS (
+    SELECT r.*
+    FROM (
+        SELECT unnest(from_json($rungs, '[{
+            "price_id": "VARCHAR", "provider": "VARCHAR", "model": "VARCHAR",
+            "valid_from": "TIMESTAMPTZ", "valid_until": "TIMESTAMPTZ", "least": "BIGINT", "below": "BIGINT",
+            "fresh": "HUGEINT", "completion": "HUGEINT", "cached": "HUGEINT", "written": "HUGEINT",
+            "reasoning": "HUGEINT", "request": "HUGEINT"
+        }]')) AS r
+    )
+),
+counted AS (
+    SELECT
+        u.rowid AS place,
+        u.provider,
+        u.model,
+        u.cost_usd AS before,
+        r.price_id,
+        r,
+        greatest(u.prompt_tokens - coalesce(u.cached_tokens, 0) - coalesce(u.cache_write_tokens, 0), 0) AS fresh,
+        coalesce(u.cached_tokens, 0) AS cached,
+        coalesce(u.cache_write_tokens, 0) AS written,
+        CASE
+            WHEN u.completion_tokens IS NULL THEN NULL
+            ELSE greatest(u.completion_tokens - coalesce(u.reasoning_tokens, 0), 0)
+        END AS said,
+        coalesce(u.reasoning_tokens, 0) AS thought
+    FROM usage_tracking AS u
+    JOIN rungs AS r
+        ON r.provider = u.provider
+        AND r.model = u.model
+        AND u.prompt_tokens >= r.least
+        AND (r.below IS NULL OR u.prompt_tokens < r.below)
+        AND (r.valid_from IS NULL OR u."at" >= r.valid_from)
+        AND (r.valid_until IS NULL OR u."at" < r.valid_until)
+    WHERE ($since IS NULL OR u."at" >= $since)
+      AND ($until IS NULL OR u."at" < $until)
+),
+reckoned AS (
+    SELECT
+        place, provider, model, before, price_id,
+        r.request
+        + CASE WHEN fresh = 0 OR r.fresh = 0 THEN 0 ELSE fresh * r.fresh END
+        + CASE WHEN cached = 0 OR r.cached = 0 THEN 0 ELSE cached * r.cached END
+        + CASE WHEN written = 0 OR r.written = 0 THEN 0 ELSE written * r.written END
+        + CASE WHEN said = 0 OR r.completion = 0 THEN 0 ELSE said * r.completion END
+        + CASE WHEN thought = 0 OR r.reasoning = 0 THEN 0 ELSE thought * r.reasoning END AS pico
+    FROM counted
+),
+priced AS (
+    SELECT
+        place, provider, model, before, price_id,
+        CASE
+            WHEN pico < 1000000000000000000
+            THEN (pico::DECIMAL(18, 0) * 0.000000000001::DECIMAL(12, 12))::DECIMAL(18, 12)
+        END AS after
+    FROM reckoned
+)
+SELECT place, provider, model, before, after, price_id
+FROM priced
+WHERE after IS NOT NULL AND after IS DISTINCT FROM before
