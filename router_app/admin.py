@@ -17,6 +17,7 @@ from modelscan.usage.asking import asked_stats
 from router_app.bodies import AddProvider, Discover, Generate, Judge, read_body, wait_seconds
 from router_app.dossiers import Dossiers
 from router_app.keys import Keys
+from router_app.money import Money
 from router_app.routes import Routes
 from router_app.service import Service
 from router_app.token_routes import TokenRoutes
@@ -41,6 +42,7 @@ class Admin:
             *Dossiers(self._service).table(),
             *Routes(self._service).table(),
             *Keys(self._service).table(),
+            *Money(self._service).table(),
             *TokenRoutes(self._service.tokens).table(),
             ("POST", "/discover", self.discover),
             ("GET", "/discoveries", self.list_discoveries),

@@ -17,7 +17,7 @@ from pydantic import (
 from starlette.requests import Request
 
 from modelscan.errors import InvalidInput
-from modelscan.types import DecisionKind, ProviderId, TokenName, TokenRole, TokenTerms
+from modelscan.types import DecisionKind, ProviderId, RepriceScope, TokenName, TokenRole, TokenTerms
 from router_app.problems import TooLarge, invalid_body
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "LimitKey",
     "NamedKey",
     "RotateKey",
+    "PriceAnew",
     "RotateMaster",
     "TryKey",
     "read_body",
@@ -62,6 +63,12 @@ Limit = Annotated[int, Field(ge=1, le=10**12)]
 
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PriceAnew(RepriceScope):
+    """Which usage is priced anew, and whether it is done or only shown."""
+
+    apply: bool = False
 
 
 class Discover(_Body):

@@ -9,6 +9,7 @@ from typing import Any
 
 from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.prices import versions_in
+from modelscan.catalog.rollups import recount
 from modelscan.catalog.rows import json_text, query, rows, storable
 from modelscan.types import (
     PriceVersion,
@@ -41,11 +42,12 @@ def preview(database: Database, scope: RepriceScope) -> Reprice:
 
 
 def apply(database: Database, scope: RepriceScope, by: str) -> Reprice:
-    """Do it, in one transaction with its audit row. Done again it changes nothing, and leaves no row."""
+    """Do it, in one transaction with its audit row and the sums by hour and day. Done again it changes nothing, and leaves no row."""
     with database.write() as connection:
         found = _found(connection, scope)
         if found.rows:
             connection.execute(_APPLY)
+            recount(connection)
             found = _noted(connection, found, by)
         connection.execute("DROP TABLE repriced")
     return found

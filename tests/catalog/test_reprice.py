@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelscan.catalog import prices, reprice
+from modelscan.catalog import prices, reprice, rollups
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.catalog.reprice import apply, audits, preview
-from modelscan.types import PriceVersion, RepriceScope, Tariff, Usage
+from modelscan.catalog.stats import stats
+from modelscan.types import PriceVersion, RepriceScope, StatsQuery, Tariff, Usage
+from tests.catalog.usage_rows import an_event, take_in
 from tests.usage.pricing import tariffs, usages
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -157,6 +159,25 @@ def test_a_reprice_that_fails_changes_nothing(database: Database, monkeypatch: p
         apply(database, ALL, "ada")
     assert rows(database) == [(None, None)]
     assert preview(database, ALL).rows == 1
+
+
+def test_the_sums_by_hour_and_day_follow_and_those_of_rows_that_are_gone_stay(database: Database) -> None:
+    priced(database, input_mtok=1, output_mtok=2)
+    used_tokens = {"prompt_tokens": 1_000_000, "completion_tokens": 0}
+    old, new = NOON - timedelta(days=40), NOON
+    take_in(database, an_event(old, cost_usd=Decimal(7), **used_tokens), an_event(new, **used_tokens))
+    rollups.roll(database)
+    rollups.forget(database, NOON, rows=30, hours=60, days=90)
+    take_in(database, an_event(new, **used_tokens))
+    assert _sums(database) == [(7, 2)]
+    apply(database, ALL, "ada")
+    assert _sums(database) == [(9, 0)]
+    rollups.roll(database)
+    assert _sums(database) == [(9, 0)]
+
+
+def _sums(database: Database) -> list[tuple[Decimal | None, int]]:
+    return [(one.cost_usd, one.cost_unknown) for one in stats(database, StatsQuery(by=("model",)))]
 
 
 @settings(max_examples=25, deadline=None)
