@@ -42,7 +42,10 @@ def preview(database: Database, scope: RepriceScope) -> Reprice:
 
 
 def apply(database: Database, scope: RepriceScope, by: str) -> Reprice:
-    """Do it, in one transaction with its audit row and the sums by hour and day. Done again it changes nothing, and leaves no row."""
+    """Do it, in one transaction with its audit row and the sums by hour and day.
+
+    Done again it changes nothing, and leaves no row.
+    """
     with database.write() as connection:
         found = _found(connection, scope)
         if found.rows:

@@ -176,7 +176,7 @@ def test_the_sums_by_hour_and_day_follow_and_those_of_rows_that_are_gone_stay(da
     assert _sums(database) == [(9, 0)]
 
 
-def _sums(database: Database) -> list[tuple[Decimal | None, int]]:
+def _sums(database: Database) -> list[tuple[object, int]]:
     return [(one.cost_usd, one.cost_unknown) for one in stats(database, StatsQuery(by=("model",)))]
 
 
