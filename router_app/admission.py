@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from modelscan.clients.routing import Candidate, Plan, Routing
 from modelscan.errors import NotFound, PriceUnknown, UnknownModel
@@ -11,12 +11,16 @@ from modelscan.usage.estimate import reserved
 from modelscan.usage.prices import PriceBook
 from router_app.exchange import Exchange
 
-__all__ = ["admitted", "permitted_plan"]
+__all__ = ["Uses", "admitted", "permitted_plan"]
 
 _ZERO = Decimal(0)
 
 
-def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any]) -> Plan:
+Uses = Literal["nothing", "prompt", "prompt and answer"]
+"""What of a request is counted in tokens."""
+
+
+def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any], uses: Uses) -> Plan:
     """Who may answer a request whose body has these members; the most that it may use is held from now on.
 
     Raises as `permitted_plan` does; PriceUnknown, TokenLimited, BudgetSpent.
@@ -27,7 +31,9 @@ def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any]) -
         return routing.plan(exchange.asked_model, client)
     plan, usd, tokens = permitted_plan(routing, account, exchange.asked_model, client), _ZERO, 0
     if account.counts_tokens or account.counts_usd:
-        prompt, completion = reserved(exchange.body_bytes, members)
+        prompt, completion = (0, 0) if uses == "nothing" else reserved(exchange.body_bytes, members)
+        if uses == "prompt":
+            completion = 0
         tokens = prompt + completion
         if account.counts_usd:
             plan, usd = _priced(plan, account, exchange.serving.prices, (prompt, completion))

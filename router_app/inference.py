@@ -21,7 +21,7 @@ from modelscan.types import Operation
 from modelscan.usage.estimate import reserved
 from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
-from router_app.admission import admitted
+from router_app.admission import Uses, admitted
 from router_app.asking import Asked
 from router_app.exchange import Exchange
 from router_app.failover import Failover
@@ -65,6 +65,7 @@ class Inference:
         self._serving = serving
         self._protocol = protocol
         self._operation = operation
+        self._uses: Uses = "nothing" if operation == "count_tokens" else "prompt and answer"
         self._max_body = max_body
         self._watches = Watches()
         self._passed = frozenset(name.encode() for name in protocol.passed_headers)
@@ -136,7 +137,7 @@ class Inference:
         exchange.generation = routing.registry.generation
         exchange.asked_model = _named_in(members)
         exchange.stream = members.get("stream") is True
-        plan = admitted(exchange, routing, members)
+        plan = admitted(exchange, routing, members, self._uses)
         failover = Failover(self._serving, exchange, plan, prepare)
         try:
             found, outgoing = await failover.answer()

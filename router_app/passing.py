@@ -31,6 +31,8 @@ PASSED = (
     "/rerank",
 )
 """Their paths below the base URL, and below /v1 here."""
+_WITHOUT_ANSWER = frozenset({"/embeddings", "/moderations", "/rerank"})
+"""Those whose answers hold no tokens that a model made."""
 _AS_ONE = (b"application/json", b"application/problem+json", b"text/plain")
 
 
@@ -41,6 +43,8 @@ class Passing(Inference):
         super().__init__(serving, OPENAI_CHAT)
         self._endpoint = Endpoint(operation="chat", method="POST", path=path)  # Only its place counts here.
         self._passed = frozenset({b"content-type"})
+        if path in _WITHOUT_ANSWER:
+            self._uses = "prompt"
 
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         content_type = next((value for _, value in passed), b"")

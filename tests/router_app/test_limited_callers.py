@@ -266,6 +266,28 @@ def test_who_leaves_a_stream_gives_back_what_was_not_used(settings: Settings) ->
     asyncio.run(story())
 
 
+def test_embeddings_are_held_without_an_answer_and_a_count_of_tokens_costs_nothing(settings: Settings) -> None:
+    async def story() -> None:
+        peer = Scripted([b'{"object":"list","data":[],"usage":{"prompt_tokens":7,"total_tokens":7},"input_tokens":3}'])
+        prompts_alone = PriceVersion.of("acme", "echo", utc_now(), Tariff(input_mtok=Decimal(1)), {})
+        async with (
+            routed(settings, peers={"acme": peer}, specs=lambda origins: [a_spec(f"{origins['acme']}/v1")]) as router,
+            callers(router, daily_tokens=100, daily_usd="1") as app,
+        ):
+            router.service.serving.prices = PriceBook([prompts_alone])
+            headers = {"x-api-key": app.text}
+            answer = await router.http.post(
+                "/v1/embeddings", json={"model": "acme/echo", "input": "x"}, headers=headers
+            )
+            assert answer.status_code == 200
+            assert app.used() == {"daily_tokens": (7, 0), "daily_usd": (Decimal("0.000007"), 0)}
+            long = chat_body("acme/echo", "x" * 4_000)
+            counted = await router.http.post("/v1/messages/count_tokens", json=long, headers=headers)
+            assert counted.json()["error"]["code"] == "wrong-endpoint"
+
+    asyncio.run(story())
+
+
 def test_requests_that_cannot_be_read_hold_nothing(settings: Settings) -> None:
     async def story() -> None:
         async with routed_to_reference(settings) as router, callers(router, concurrency=1, rpm=9) as app:

@@ -14,6 +14,7 @@ from modelscan.settings import Settings
 from modelscan.tokens import store
 from modelscan.types import utc_now
 from router_app.opening import refuse_to_be_open
+from router_app.serve import run
 
 CUSTODY = Custody(SecretStr("master"))
 
@@ -34,6 +35,12 @@ def test_elsewhere_it_may_not_and_the_error_says_what_to_do(settings: Settings, 
     for words in ("modelscan tokens issue NAME", "server.host", "modelscan serve --open"):
         assert words in refused.value.hint
     refuse_to_be_open(listening(settings, host, open=True))
+
+
+def test_the_service_does_not_start_there(settings: Settings) -> None:
+    with pytest.raises(InvalidConfiguration, match="whoever finds it could use every model"):
+        run(listening(settings, "0.0.0.0"))
+    assert not (settings.data_dir / "router.url").exists()
 
 
 def test_with_a_token_it_may_also_once_that_one_has_ended(settings: Settings) -> None:
