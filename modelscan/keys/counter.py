@@ -30,8 +30,12 @@ class Counter:
     tokens: Window[int] = field(default_factory=lambda: Window(MINUTE, 0))
     day: Window[int] = field(default_factory=lambda: Window(DAY, 0))
     """Requests."""
+    running: Window[int] = field(default_factory=lambda: Window(MINUTE, 0))
+    """Requests that began in this minute and are not over."""
     stamp: int = 0
     """Of the heap entry that counts; others are stale. 0: it stands in none."""
+    placed: float = 0.0
+    """The score of that entry. Where the score has grown since, it is put right when it stands first."""
     refusals: int = 0
     """In a row."""
     refused: int = 0
@@ -68,11 +72,14 @@ class Counter:
         """Requests and tokens of the minute, requests of the day."""
         return self.requests, self.tokens, self.day
 
-    @property
-    def score(self) -> float:
-        """Of the current minute, what runs included; the lowest is chosen. Right once the windows are `turn`ed."""
-        tokens = self.tokens
-        return self.requests.used + (tokens.used + tokens.reserved) / 1000
+    def turn(self, now: float) -> None:
+        """Begin the windows that `now` is in."""
+        for window in (*self.windows, self.running):
+            window.turn(now)
+
+    def score(self, usual: float) -> float:
+        """Of the current minute; the lowest is chosen. A request that runs counts with the tokens that are `usual`."""
+        return self.requests.used + (self.tokens.used + self.running.used * usual) / 1000
 
     def take(self, usable: UsableKey) -> None:
         """Heed what the operator set since."""

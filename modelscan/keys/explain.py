@@ -70,7 +70,7 @@ def explained(pool: KeyPool, provider: str, keys: Sequence[ApiKey]) -> tuple[Key
     pooled = [
         (known[one.usable.key.id], one, why) for one, why in pool.in_order(provider) if one.usable.key.id in known
     ]
-    states = [_pooled(*one, place, now) for place, one in enumerate(pooled, 1)]
+    states = [_pooled(*one, place, now, pool.score(one[1])) for place, one in enumerate(pooled, 1)]
     in_pool = {key.id for key, _, _ in pooled}
     return (*states, *(_outside(key) for key in keys if key.id not in in_pool))
 
@@ -82,7 +82,7 @@ def spelt(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _pooled(key: ApiKey, counter: Counter, waiting: Waiting, place: int, now: float) -> KeyState:
+def _pooled(key: ApiKey, counter: Counter, waiting: Waiting, place: int, now: float, score: float) -> KeyState:
     state, why = _state(key, counter, waiting, place, now)
     fault = counter.fault_at
     return KeyState(
@@ -91,7 +91,7 @@ def _pooled(key: ApiKey, counter: Counter, waiting: Waiting, place: int, now: fl
         label=key.label,
         state=state,
         place=place if state == "ready" else None,
-        score=round(counter.score, 3),
+        score=round(score, 3),
         wait_seconds=None if counter.disabled else round(waiting.seconds, 3),
         limits=tuple(_limits(counter, now)),
         learned=tuple(_learned(counter, now)),

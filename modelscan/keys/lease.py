@@ -31,6 +31,7 @@ class Lease:
         requests, window, day = counter.requests, counter.tokens, counter.day
         requests.used += 1  # A request is one from its beginning on: there is nothing to be settled.
         day.used += 1
+        counter.running.used += 1
         window.reserved += tokens
         self._serials = requests.serial, window.serial, day.serial
 
@@ -50,13 +51,8 @@ class Lease:
 
     def settle(self, tokens: int) -> None:
         """The request is over, and used so many tokens."""
-        if self._open:
-            self._open = False
-            window = self._counter.tokens
-            if window.serial == self._serials[1]:
-                window.reserved -= self._amount
-                window.used += tokens
-                self._keys.changed(self._counter)
+        if self._end(tokens):
+            self._keys.settled(self._counter, tokens)
 
     def release(self) -> None:
         """The request is over, or goes on with another key, and this one did nothing for it."""
@@ -64,5 +60,15 @@ class Lease:
             requests, _, day = self._counter.windows
             requests.used -= requests.serial == self._serials[0]
             day.used -= day.serial == self._serials[2]
-            self.settle(0)
+            self._end(0)
             self._keys.changed(self._counter)
+
+    def _end(self, tokens: int) -> bool:
+        """Whether this changed what counts in the current minute."""
+        window, counts = self._counter.tokens, self._open and self._counter.tokens.serial == self._serials[1]
+        self._open = False
+        if counts:
+            window.reserved -= self._amount
+            window.used += tokens
+            self._counter.running.used -= 1
+        return counts

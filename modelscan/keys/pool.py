@@ -59,6 +59,10 @@ class KeyPool:
         mine = self._of.get(provider)
         return mine.in_order() if mine else []
 
+    def score(self, counter: Counter) -> float:
+        """By which it is chosen: the lowest is first."""
+        return counter.score(self._of[counter.usable.key.provider].usual)
+
     def enable(self, provider: str, key_id: str) -> None:
         """The operator's word: nothing is held against the key any more."""
         mine = self._of.get(provider)

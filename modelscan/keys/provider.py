@@ -20,6 +20,8 @@ _TRIAL_SECONDS = 10.0
 """How long the first request after a rest has the key to itself, unless it ends earlier."""
 _FORBIDDEN_IN_A_ROW = 3
 """One refusal may be about one model, or one caller's words: it is no reason to take the key from everybody."""
+_LATELY = 0.125
+"""How much the last request counts of what is usual."""
 _STALE = 256
 """So many heap entries beyond a few for each key, and the heap is made anew."""
 _LOOK_SECONDS = 1.0
@@ -50,6 +52,8 @@ class ProviderKeys:
         self._cooldown = cooldown
         self._unsaved = unsaved
         self._stamps = count(1)
+        self.usual = 0.0
+        """Tokens of a request lately; those that run count with as many, so that they weigh what they will."""
         self._ready: list[_Entry] = []
         self._resting: list[_Entry] = []
         self._began = self._until = 0.0
@@ -87,6 +91,9 @@ class ProviderKeys:
             counter = entry[2]
             if counter.stamp != entry[1]:
                 heappop(ready)
+            elif (score := counter.score(self.usual)) > entry[0]:
+                counter.placed = score
+                heapreplace(ready, (score, entry[1], counter))
             elif counter.usable.key.id in without:
                 passed.append(heappop(ready))
             elif counter.room(tokens, now):
@@ -103,9 +110,17 @@ class ProviderKeys:
             heappush(ready, entry)
         return lease
 
+    def settled(self, counter: Counter, tokens: int) -> None:
+        """A request with it is over, and used so many tokens."""
+        if tokens:
+            self.usual += (tokens - self.usual) * (_LATELY if self.usual else 1.0)
+        self.changed(counter)
+
     def changed(self, counter: Counter) -> None:
         """It used or reserved less than was thought, or more."""
-        if not (counter.rests_until or counter.disabled or counter.gone):
+        if counter.rests_until or counter.disabled or counter.gone:
+            return
+        if not counter.stamp or counter.score(self.usual) < counter.placed:
             self._put(counter)
 
     def refused(
@@ -153,10 +168,9 @@ class ProviderKeys:
         """All of them as they would be chosen: by when they can be, then by score, then least recently used."""
         now = self._clock()
         for counter in self.counters.values():
-            for window in counter.windows:
-                window.turn(now)
+            counter.turn(now)
         found = [(counter, self._waiting(counter, tokens, now)) for counter in self.counters.values()]
-        return sorted(found, key=lambda one: (one[1].seconds, one[0].score, one[0].stamp))
+        return sorted(found, key=lambda one: (one[1].seconds, one[0].score(self.usual), one[0].stamp))
 
     @staticmethod
     def _waiting(counter: Counter, tokens: int, now: float) -> Waiting:
@@ -170,12 +184,13 @@ class ProviderKeys:
         self._began, self._until = MINUTE.bounds(now)
         self._ready, self._resting = [], []
         for counter in sorted(self.counters.values(), key=lambda one: one.stamp):
-            for window in counter.windows:
-                window.turn(now)
+            counter.turn(now)
             if not counter.disabled:
-                counter.stamp = next(self._stamps)
-                first = counter.rests_until or counter.score
-                (self._resting if counter.rests_until else self._ready).append((first, counter.stamp, counter))
+                counter.stamp, counter.placed = next(self._stamps), counter.score(self.usual)
+                heap, first = (
+                    (self._resting, counter.rests_until) if counter.rests_until else (self._ready, counter.placed)
+                )
+                heap.append((first, counter.stamp, counter))
         heapify(self._ready)
         heapify(self._resting)
 
@@ -185,7 +200,8 @@ class ProviderKeys:
         if counter.rests_until:
             heappush(self._resting, (counter.rests_until, counter.stamp, counter))
         else:
-            heappush(self._ready, (counter.score, counter.stamp, counter))
+            counter.placed = counter.score(self.usual)
+            heappush(self._ready, (counter.placed, counter.stamp, counter))
 
     def _used(self, counter: Counter, now: float) -> None:
         """It stands first, and was chosen."""
@@ -194,8 +210,8 @@ class ProviderKeys:
             counter.rests_until = now + _TRIAL_SECONDS
             self._put(counter)
             return
-        counter.stamp = next(self._stamps)
-        heapreplace(self._ready, (counter.score, counter.stamp, counter))
+        counter.stamp, counter.placed = next(self._stamps), counter.score(self.usual)
+        heapreplace(self._ready, (counter.placed, counter.stamp, counter))
 
     def _wake(self, now: float) -> None:
         resting = self._resting
@@ -227,7 +243,7 @@ class ProviderKeys:
         until = now + min(max(seconds, 0.05), _LONGEST_REST)
         if not counter.rests_until:
             why = "after status 429" if counter.refusals else "since nothing is left of its limits there"
-            _log.warning("key %s… of %s rests for %.0f s %s", *_named(counter), until - now, why)
+            _log.warning("key %s… (%s) of %s rests for %.0f s %s", *_named(counter), until - now, why)
         counter.rests_until = until
         self._put(counter)
 
@@ -235,7 +251,7 @@ class ProviderKeys:
         if not counter.disabled:
             provider = counter.usable.key.provider
             _log.error(
-                "key %s… of %s is disabled: it was refused with status %d; see: modelscan keys explain %s",
+                "key %s… (%s) of %s is disabled: it was refused with status %d; see: modelscan keys explain %s",
                 *_named(counter),
                 counter.status,
                 provider,
@@ -244,11 +260,12 @@ class ProviderKeys:
 
     def _recover(self, counter: Counter) -> None:
         if counter.rests_until:
-            _log.warning("key %s… of %s is taken again", *_named(counter))
+            _log.warning("key %s… (%s) of %s is taken again", *_named(counter))
         counter.forgive()
         self._put(counter)
         self._unsaved(counter)
 
 
-def _named(counter: Counter) -> tuple[str, str]:
-    return counter.usable.key.prefix, counter.usable.key.provider
+def _named(counter: Counter) -> tuple[str, str, str]:
+    key = counter.usable.key
+    return key.prefix, key.id, key.provider

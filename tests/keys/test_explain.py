@@ -63,7 +63,7 @@ def test_the_limits_are_told_with_what_is_left() -> None:
         ("tokens a minute", 1_000, 300, 700),
         ("requests a day", None, 1, None),
     ]
-    assert one.score == 1.3
+    assert one.score == 1.0  # What requests usually cost is not known yet.
 
 
 def test_what_the_provider_told_is_never_above_what_the_operator_set() -> None:

@@ -1,6 +1,7 @@
 """Keys over a real router: their limits, what becomes of a refused one, what the operator does, and a restart."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -103,6 +104,17 @@ def test_a_burst_does_not_pass_a_limit_and_neither_does_what_comes_after_a_resta
 
     asyncio.run(before())
     asyncio.run(after())
+
+
+def test_requests_at_once_spread_evenly_over_the_keys(settings: Settings) -> None:
+    peer, keys = Choosy(), [f"{KEY}{number}" for number in range(4)]
+
+    async def story() -> None:
+        async with keyed(settings, peer, *keys) as router:
+            assert await chats(router, 42) == [200] * 42
+            assert sorted(Counter(key for _, key in peer.seen).values()) == [10, 10, 11, 11]
+
+    asyncio.run(story())
 
 
 def test_a_401_disables_a_key_over_a_restart_until_the_operator_acts(settings: Settings) -> None:
