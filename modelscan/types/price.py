@@ -19,6 +19,7 @@ _PICO = 12
 _MOST_PICO = 10**18
 """A request for a million dollars is no request: its tokens or its price are not to be believed."""
 _MANY = 20
+_MEDIA = ("input_audio_mtok", "output_audio_mtok", "input_image_mtok", "output_image_mtok")
 
 
 def _exact(amount: Decimal) -> Decimal:
@@ -165,10 +166,11 @@ class PriceVersion(Frozen):
     def cost(self, usage: Usage) -> Decimal | None:
         """US dollars of one request, exactly; None where a part of it has no known price, or no known number of tokens.
 
-        What a provider does not tell of caches and thoughts was not used. Takes 2 µs.
+        What a provider does not tell of caches and thoughts was not used. Where sound or pictures have prices of their
+        own, the cost of a request with such is unknown: usage rows do not keep their tokens apart. Takes 2 µs.
         """
-        prompt, completion, cached, written, reasoning = usage
-        if prompt is None:
+        prompt, completion, cached, written, reasoning, media = usage
+        if prompt is None or (media and self.tells_media_apart):
             return None
         for least, rung in self._ladder:
             if prompt >= least:
@@ -180,6 +182,11 @@ class PriceVersion(Frozen):
         worst = [factors.most(prompt, completion) for least, factors in self._ladder if prompt >= least]
         known = [one for one in worst if one is not None]
         return _dollars(max(known)) if len(known) == len(worst) else None
+
+    @cached_property
+    def tells_media_apart(self) -> bool:
+        """Whether sound or pictures have prices of their own."""
+        return any(getattr(rates, name) is not None for rates in (self.tariff, *self.tariff.tiers) for name in _MEDIA)
 
     def rungs(self) -> tuple[dict[str, int | None], ...]:
         """What it is reckoned with, as plain numbers: `least` and `below`, the length of a prompt in tokens; the others

@@ -20,13 +20,15 @@ class Usage(NamedTuple):
     """Of the prompt: written to a cache."""
     reasoning: int | None = None
     """Of the completion: thoughts."""
+    media: int | None = None
+    """Of both: sound and pictures, where they are told apart."""
 
     def believable(self) -> "Usage":
         """Without counts that no request can have, and without parts that are more than their whole.
 
         A provider that claims 2**63 would keep all later usage out of the catalogue.
         """
-        prompt, completion, cached, cache_write, reasoning = self
+        prompt, completion, cached, cache_write, reasoning, media = self
         if prompt is not None and prompt >= _MOST_TOKENS:
             prompt = None
         if completion is not None and completion >= _MOST_TOKENS:
@@ -34,7 +36,7 @@ class Usage(NamedTuple):
         if cached is not None or cache_write is not None:
             cached = _part(cached, prompt)
             cache_write = _part(cache_write, None if prompt is None else prompt - (cached or 0))
-        return Usage(prompt, completion, cached, cache_write, _part(reasoning, completion))
+        return Usage(prompt, completion, cached, cache_write, _part(reasoning, completion), media)
 
 
 def _part(count: int | None, whole: int | None) -> int | None:

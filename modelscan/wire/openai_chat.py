@@ -12,6 +12,7 @@ from modelscan.wire.sse import DataLines
 __all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_in", "usage_of"]
 
 _NOTHING = Usage()
+_MEDIA = ("audio_tokens", "image_tokens")
 
 
 def stream_error(body: dict[str, Any]) -> bytes:
@@ -32,6 +33,8 @@ def usage_of(payload: Any) -> Usage:
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
     if prompt is None and completion is None:
         prompt, completion = usage.get("input_tokens"), usage.get("output_tokens")
+    if completion is None and prompt == usage.get("total_tokens"):
+        completion = None if prompt is None else 0  # As of vectors: there is no answer that costs anything.
     read = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
     said = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
     read, said = read if isinstance(read, dict) else {}, said if isinstance(said, dict) else {}
@@ -42,7 +45,14 @@ def usage_of(payload: Any) -> Usage:
         tokens(usage.get("prompt_cache_hit_tokens") if cached is None else cached),  # As DeepSeek says it.
         tokens(read.get("cache_write_tokens")),
         tokens(said.get("reasoning_tokens")),
+        _media(read, said) if read or said else None,
     )
+
+
+def _media(read: dict[str, Any], said: dict[str, Any]) -> int | None:
+    """The tokens of sound and pictures, asked and answered; None where there are none."""
+    told = [part[name] for part in (read, said) for name in _MEDIA if name in part]
+    return sum(count for one in told if (count := tokens(one))) or None if told else None
 
 
 def usage_in(payload: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def used(
     with database.write() as connection:
         ((before,),) = connection.execute("SELECT count(*) FROM usage_tracking").fetchall()
         for number, usage in enumerate(usages, before):
-            connection.execute(_INSERT, [f"r{number}", at, model, *usage, cost, cost and "old"])
+            connection.execute(_INSERT, [f"r{number}", at, model, *usage[:5], cost, cost and "old"])
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
@@ -139,6 +139,14 @@ def test_each_row_may_be_priced_as_of_its_own_time(database: Database, monkeypat
     assert {cost for cost, _ in rows(database)} == {3}
     apply(database, THEN, "ada")
     assert [cost for cost, _ in rows(database)] == [1, 1, 2, 3, 3]
+
+
+def test_a_row_with_sound_that_could_not_be_reckoned_stays_so(database: Database) -> None:
+    version = priced(database, input_mtok=1, output_mtok=2, input_audio_mtok=40)
+    used(database, Usage(9, 1))
+    with database.write() as connection:
+        connection.execute("UPDATE usage_tracking SET price_id = ?", [version.id])
+    assert (preview(database, ALL).rows, preview(database, ALL).unknown) == (0, 1)
 
 
 def test_where_nothing_was_used_or_priced_there_is_nothing_to_do(database: Database) -> None:

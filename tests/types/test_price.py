@@ -88,7 +88,7 @@ def test_a_cost_is_exact_and_unknown_where_a_part_of_it_is(tariff: Tariff, usage
 
 def _by_hand(tariff: Tariff, usage: Usage) -> Decimal | None:
     """Likewise, with fractions: nothing is rounded."""
-    prompt, completion, cached, written, reasoning = (count or 0 for count in usage)
+    prompt, completion, cached, written, reasoning = (count or 0 for count in usage[:5])
     rates: Rates = next((tier for tier in reversed(tariff.tiers) if prompt > tier.over), tariff)
     thinking = rates.output_mtok if rates.reasoning_mtok is None else rates.reasoning_mtok
     parts = [
@@ -171,3 +171,14 @@ def test_a_version_is_known_by_what_it_says_and_since_when() -> None:
     assert USUAL.id != version(input_mtok="0.27").id
     assert USUAL.tariff.stated()["input_mtok"] == "0.27"
     assert PriceVersion.model_validate_json(USUAL.model_dump_json()) == USUAL
+
+
+def test_sound_is_told_apart_only_where_it_has_a_price_of_its_own() -> None:
+    with_sound = Usage(9, 1, media=4)
+    assert USUAL.cost(with_sound) == USUAL.cost(Usage(9, 1))
+    for told in (
+        version(input_mtok=1, output_mtok=1, output_audio_mtok=9),
+        version(input_mtok=1, output_mtok=1, tiers=(Tier(over=10, input_image_mtok=1),)),
+    ):
+        assert told.cost(with_sound) is None
+        assert told.cost(Usage(9, 1)) is not None

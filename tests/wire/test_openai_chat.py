@@ -97,6 +97,18 @@ def test_the_cases_follow_from_the_specification(changes: dict[str, Any], absent
             {"input_tokens": 7, "output_tokens": 6, "output_tokens_details": {"reasoning_tokens": 1}},
             Usage(7, 6, None, None, 1),
         ),
+        ({"prompt_tokens": 9, "total_tokens": 9}, Usage(9, 0)),
+        ({"total_tokens": 9}, Usage()),
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 5,
+                "prompt_tokens_details": {"audio_tokens": 3, "image_tokens": 2},
+                "completion_tokens_details": {"audio_tokens": 4, "image_tokens": "?"},
+            },
+            Usage(9, 5, media=9),
+        ),
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"audio_tokens": 0}}, Usage(9)),
     ],
 )
 def test_parts_of_the_tokens_are_read_where_they_are_told(usage: Any, found: Usage) -> None:

@@ -38,6 +38,8 @@ counted AS (
         AND (r.valid_until IS NULL OR u."at" < r.valid_until)
     WHERE ($since IS NULL OR u."at" >= $since)
       AND ($until IS NULL OR u."at" < $until)
+      -- A version without a cost: the request had sound or pictures, whose tokens are not told apart here.
+      AND (u.price_id IS NULL OR u.cost_usd IS NOT NULL)
 ),
 reckoned AS (
     SELECT
