@@ -12,6 +12,7 @@ from starlette.types import Send
 from modelscan.clients.registry import Route
 from modelscan.errors import ModelScanError
 from modelscan.keys.lease import Lease
+from modelscan.redaction import redact
 from modelscan.tokens.account import Account, Hold
 from modelscan.types import UsageEvent, utc_now
 from modelscan.wire import Surface, Usage
@@ -25,7 +26,7 @@ __all__ = ["Exchange"]
 
 CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
-_LONGEST_NAME = 256
+_LONGEST_NAME, _READ_NAME = 256, 1024
 _NOTHING = Usage()
 _NOT_HIDING = Hiding()
 """Without a secret it holds nothing, so one serves all."""
@@ -159,7 +160,8 @@ class Exchange:
         return UsageEvent(
             request_id=self.id,
             at=self.at,
-            asked_model=self.asked_model[:_LONGEST_NAME],
+            # What led nowhere may be anything, such as a key that was put into the wrong field.
+            asked_model=(self.asked_model if self.route else redact(self.asked_model[:_READ_NAME]))[:_LONGEST_NAME],
             provider=self.route.spec.provider if self.route else None,
             model=self.route.model if self.route else None,
             key_id=self.key_id,

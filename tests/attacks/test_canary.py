@@ -2,6 +2,7 @@
 quotes what it was sent in its errors, its models, its headers and its answers."""
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ from modelscan.reference import serve, serve_in_thread
 from modelscan.settings import Settings
 from modelscan.sources.gather import gather
 from modelscan.synthesis.evidence import Evidence
+from modelscan.types import TokenTerms
 from modelscan.validation.repair import repair
 from router_app.app import create_app
 from router_app.gate import Gate
@@ -167,17 +169,26 @@ async def discovered(base_url: str, url: str) -> str:
         return f"{error}{error.fields}"
 
 
-def found_in(folder: Path) -> list[tuple[Path, str]]:
+def found_in(folder: Path, *more: str) -> list[tuple[Path, str]]:
     """The files below that hold a canary: settings, secrets, catalogue, journal, generated modules."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    return [(file, canary) for file in files for canary in CANARIES if canary.encode() in file.read_bytes()]
+    return [(file, canary) for file in files for canary in (*CANARIES, *more) if canary.encode() in file.read_bytes()]
 
 
 def shown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
     """All that the command line tells of it."""
     monkeypatch.setenv("MODELSCAN_DATA_DIR", str(settings.data_dir))
     monkeypatch.setenv("MODELSCAN_GENERATION_PATH", str(settings.generation.path))
-    commands = ("providers", "models", "keys list", "sdks", "stats", "dossier acme", "conflicts", "config show")
+    commands = (
+        "providers",
+        "models",
+        "keys list",
+        "sdks",
+        "stats",
+        "dossier acme",
+        "conflicts",
+        "config show",
+    )
     done = [
         CliRunner().invoke(modelscan, [*command.split(), *more]) for command in commands for more in ((), ("--json",))
     ]
@@ -185,29 +196,51 @@ def shown(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @asynccontextmanager
-async def router(settings: Settings) -> AsyncIterator[str]:
+async def router(settings: Settings) -> AsyncIterator[tuple[str, str]]:
+    """Its address, and a caller's token."""
     service = Service(settings, os.environ, gate=Gate(), notify=lambda: None)
     try:
         await service.open()
+        issued = await service.tokens.issue("caller", "client", TokenTerms(), None)
         async with serve(create_app(service, TOKEN)) as url:
-            yield url
+            yield url, issued.secret.get_secret_value()
     finally:
         await service.close()
 
 
-async def answers(settings: Settings) -> list[str]:
-    """What a router says to callers of the model, and to the operator."""
+async def answers(settings: Settings) -> tuple[list[str], str]:
+    """What a router says to callers of the model, and to the operator; and the token of those callers."""
     said = []
-    async with router(settings) as url, httpx2.AsyncClient(base_url=url, timeout=20) as http:
-        for stream in (True, False):
-            for more in ({}, {"model": "acme/nothing"}):
-                came = await http.post("/v1/chat/completions", json={**chat_body("acme/small", stream=stream), **more})
+    async with router(settings) as (url, token), httpx2.AsyncClient(base_url=url, timeout=20) as http:
+        mine, wrong = {"authorization": f"Bearer {token}"}, {"authorization": f"Bearer {IN_STORE}"}
+        for stream, headers in itertools.product((True, False), (mine, wrong, {"x-api-key": token}, {})):
+            for more in ({}, {"model": "acme/nothing"}, {"model": IN_STORE}, {"model": f"acme/{token}"}):
+                body = {**chat_body("acme/small", stream=stream), **more}
+                came = await http.post("/v1/chat/completions", json=body, headers=headers)
                 said.append(f"{came.status_code} {came.headers} {came.text}")
         admin = {"authorization": f"Bearer {TOKEN}"}
         for path in ("providers", "keys", "discoveries", "stats", "conflicts", "providers/acme/dossier", "sdks/acme"):
             said.append((await http.get(f"/api/{path}", headers=admin)).text)
-        said.append((await http.get("/health")).text)
-    return said
+        for path, body in mistakes(token):
+            refused = await http.post(f"/api/{path}", headers=admin, json=body)
+            assert refused.status_code >= 400, refused.text
+            said.append(refused.text)
+        said += [(await http.get("/api/tokens", headers=admin)).text, (await http.get("/health")).text]
+    return said, token
+
+
+def mistakes(token: str) -> list[tuple[str, dict[str, Any]]]:
+    """Bodies with a secret in the wrong place: each is refused."""
+    return [
+        ("discover", {"identifier": IN_STORE}),
+        ("discover", {"identifier": f"acme/{token}"}),
+        ("discover", {"identifier": "acme/small", "base_url": f"https://me:{IN_STORE}@acme.test/v1"}),
+        ("keys/add", {"provider": IN_STORE, "api_key": "sk-x"}),
+        ("keys/add", {"provider": "acme", "api_key": f"{IN_CONFIG} {IN_STORE}"}),
+        ("keys/disable", {"provider": "acme", "key": IN_STORE}),
+        ("tokens", {"name": token, "role": IN_STORE}),
+        ("keys/rotate-master", {"new_key": f"{MASTER} {IN_STORE}"}),
+    ]
 
 
 @pytest.mark.parametrize("works", [True, False], ids=["a provider that works", "a provider that refuses"])
@@ -222,15 +255,15 @@ def test_no_canary_comes_out_anywhere(
     parrot = Parrot(works=works)
     with caplog.at_level(logging.DEBUG), serve_in_thread(parrot) as origin, scripted(proposal()) as model:
         artifact = asyncio.run(discovered(f"{origin}/v1", model.url))
-        said = asyncio.run(answers(settings))
+        said, token = asyncio.run(answers(settings))
     assert parrot.keys & {IN_STORE, IN_CONFIG, IN_VARIABLE}  # The keys were really sent, and quoted.
     assert works is ("Level **live**" in artifact)
     assert works is (settings.generation.path / "acme.py").exists()
     assert works is (not model.prompts)
     (told,) = discoveries.recent(bench.database)
     texts = [artifact, *said, *model.prompts, told.model_dump_json(), shown(settings, monkeypatch), caplog.text]
-    assert [(text, canary) for text in texts for canary in CANARIES if canary in text] == []
-    assert found_in(tmp_path) == []
+    assert [(text, canary) for text in texts for canary in (*CANARIES, token) if canary in text] == []
+    assert found_in(tmp_path, token) == []
 
 
 def test_the_search_finds_what_is_there(tmp_path: Path) -> None:

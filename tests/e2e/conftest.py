@@ -100,6 +100,8 @@ def service(
     env = {
         "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
         "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+        "PREFECT_LOGGING_LEVEL": "DEBUG",  # All that can be told is told, and still no secret is.
+        "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
         "OPENAI_API_KEY": CANARIES[0],
         "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
         "ANTHROPIC_API_KEY": CANARIES[1],

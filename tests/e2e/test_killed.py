@@ -136,6 +136,9 @@ def test_killed_twenty_times_under_load_every_answered_request_has_its_row_once(
     left = [path for path in settings_of(router).journal_dir.iterdir() if path.suffix not in (".jsonl", ".new")]
     assert left == []  # No segment was set aside as one that cannot be read.
     assert counted(router) == summed(router)
+    secrets = [KEY.encode(), caller["authorization"].split()[1].encode()]
+    files = [file for file in router.home.rglob("*") if file.is_file()]
+    assert [file for file in files for secret in secrets if secret in file.read_bytes()] == []
 
 
 def limited(service: Service) -> dict[str, str]:

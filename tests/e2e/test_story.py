@@ -9,6 +9,7 @@ import httpx2
 import openai
 import pytest
 
+from bench.router import tree
 from tests.e2e.conftest import CANARIES, KEY
 from tests.e2e.service import Service, eventually
 
@@ -155,11 +156,30 @@ def test_a_key_is_nowhere_in_clear(service: Service, upstream: str) -> None:
     service.api("POST", "/api/keys/add", json={"provider": "canary", "api_key": "sk-canary-7f3e9b2d5a1c"})
     assert "sk-canary-7f3e9b2d5a1c" not in service.api("GET", "/api/keys?provider=canary").text
     assert {row["provider"] for row in service.api("GET", "/api/keys").json()} >= {"canary", "mine"}
+    assert service.chat(KEY).status_code == 404
+    assert service.cli("add", KEY).returncode == 1
     secrets = [secret.encode() for secret in ("sk-canary-7f3e9b2d5a1c", KEY, *CANARIES)]
     files = [path for path in service.home.rglob("*") if path.is_file() and path.name != "config.yaml"]
     # The catalogue, Prefect's own database and its logs, the journal, the generated modules, what was printed.
     assert {"modelscan.duckdb", "prefect.db", "prefect.log", "serve.log", "mine.py"} <= {path.name for path in files}
     assert [path for path in files for secret in secrets if secret in path.read_bytes()] == []
+
+
+def test_no_process_shows_a_secret_to_those_beside_it(service: Service, demo: object) -> None:
+    assert service.process is not None
+    processes = {pid: Path("/proc", str(pid)) for pid in tree(service.process.pid)}
+    lines = {pid: folder.joinpath("cmdline").read_bytes().replace(b"\0", b" ") for pid, folder in processes.items()}
+    secrets = [secret.encode() for secret in (KEY, *CANARIES, service.admin["authorization"].split()[1])]
+    assert [line for line in lines.values() for secret in secrets if secret in line] == []
+    assert {b"flows.prefect_api", b"flows.runner"} <= {word for line in lines.values() for word in line.split()}
+    need_some = {pid for pid, line in lines.items() if line.split()[-1] in (b"serve", b"flows.runner")}
+    assert len(need_some) == 2
+    shown = [lines[pid] for pid in processes.keys() - need_some for secret in secrets if secret in environ_of(pid)]
+    assert shown == []
+
+
+def environ_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
 
 
 def test_a_restart_says_503_and_serves_again(service: Service, demo: object) -> None:
