@@ -66,7 +66,7 @@ class Service:
             journal=self.journal,
             parts=self.parts,
             settings=settings.routing,
-            cooldown_seconds=settings.keys.cooldown_seconds,
+            cooldown_seconds=settings.key_pool.cooldown_seconds,
             door=Door(host=settings.server.host, open_anyway=settings.server.open),
         )
         self.stored_rules: tuple[RoutingRule, ...] = ()

@@ -100,7 +100,7 @@ class GenerationSettings(_Section):
 
 
 class KeySettings(_Section):
-    """`keys:`"""
+    """`key_pool:`"""
 
     cooldown_seconds: float = Field(default=900.0, gt=0, le=86_400)
     """How long a key rests after a 429 whose answer does not say how long."""
@@ -158,7 +158,9 @@ class Settings(_Section):
     api_keys: dict[str, tuple[SecretStr, ...]] = Field(default={}, repr=False)
     discovery: DiscoverySettings = DiscoverySettings()
     generation: GenerationSettings = GenerationSettings()
-    keys: KeySettings = KeySettings()
+    key_pool: KeySettings = (
+        KeySettings()
+    )  # Not `keys`: dict(settings), which Prefect makes, would take it for a method.
     prefect: PrefectSettings = PrefectSettings()
     routing: RoutingSettings = RoutingSettings()
     usage: UsageSettings = UsageSettings()

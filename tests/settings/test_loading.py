@@ -218,3 +218,7 @@ def test_a_wrong_rule_is_named_with_its_place_and_no_variable_sets_rules(here: P
     first, second = map(str, result.warnings)
     assert "in 2, targets: tuple should have at least 1 item" in first
     assert "MODELSCAN_ROUTING_RULES" in second
+
+
+def test_settings_become_a_dict_as_prefect_makes_one_of_what_a_task_is_given() -> None:
+    assert set(dict(Settings())) == set(Settings.model_fields)
