@@ -113,7 +113,7 @@ class Attempts:
                 await self._sleep(waiting.seconds)
                 lease = pool.choose(self._provider, tokens)
             if lease is None:
-                raise _none_now(self._provider, waiting)
+                raise _none_now(self._provider, pool.waiting(self._provider, tokens) or waiting)
         if lease is None:
             raise NoUsableKey(
                 f"{self._provider} needs a key, and none can be used.",

@@ -16,7 +16,7 @@ from modelscan.cli.secrets import key_options, read_key
 from modelscan.cli.session import Session, json_option
 from modelscan.errors import InvalidInput
 from modelscan.redaction import redact
-from modelscan.types import ApiKey
+from modelscan.types import ApiKey, utc_now
 
 __all__ = ["keys"]
 
@@ -212,7 +212,8 @@ def _state(key: ApiKey) -> str:
     reasons = {"absent": "no longer given", "operator": "by you", "refused": f"refused with {key.fault_status}"}
     if key.state == "disabled":
         return f"disabled: {reasons[key.disabled_for]}" if key.disabled_for else "disabled"
-    return f"active, rests until {key.rests_until:%H:%M:%S}Z" if key.rests_until else "active"
+    resting = key.rests_until is not None and key.rests_until > utc_now()
+    return f"active, rests until {key.rests_until:%Y-%m-%d %H:%M:%S}Z" if resting else "active"
 
 
 def _limits(key: dict[str, Any]) -> str | None:

@@ -20,6 +20,8 @@ _TRIAL_SECONDS = 10.0
 """How long the first request after a rest has the key to itself, unless it ends earlier."""
 _FORBIDDEN_IN_A_ROW = 3
 """One refusal may be about one model, or one caller's words: it is no reason to take the key from everybody."""
+_WORTH_KEEPING = 5.0
+"""Seconds; a shorter rest, as of a bucket that fills by the second, is over before a restart would be."""
 _LATELY = 0.125
 """How much the last request counts of what is usual."""
 _STALE = 256
@@ -228,7 +230,8 @@ class ProviderKeys:
             counter.learned = told
             if until := exhausted_until(told, now):
                 self._rest(counter, now, until - now)
-                self._unsaved(counter)
+                if until - now >= _WORTH_KEEPING:
+                    self._unsaved(counter)
 
     def _seconds(self, counter: Counter, retry_after: float | None, now: float) -> float:
         """How long it rests after a 429."""
@@ -242,8 +245,10 @@ class ProviderKeys:
             return
         until = now + min(max(seconds, 0.05), _LONGEST_REST)
         if not counter.rests_until:
-            why = "after status 429" if counter.refusals else "since nothing is left of its limits there"
-            _log.warning("key %s… (%s) of %s rests for %.0f s %s", *_named(counter), until - now, why)
+            level, why = (
+                (_log.warning, "after status 429") if counter.refusals else (_log.info, "with nothing left there")
+            )
+            level("key %s… (%s) of %s rests for %.3g s %s", *_named(counter), until - now, why)
         counter.rests_until = until
         self._put(counter)
 

@@ -171,6 +171,16 @@ def test_what_is_held_against_a_key_is_told_once_to_be_kept_over_a_restart() -> 
     assert len(pool.take_unsaved()) == 3
 
 
+def test_a_rest_that_is_over_in_a_moment_is_not_kept_and_told_to_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    pool = pool_of(clock, "a")
+    headers = [(b"x-ratelimit-remaining-tokens", b"0"), (b"x-ratelimit-reset-tokens", b"120ms")]
+    chosen(pool).answered(200, headers)
+    assert (ids(pool, 1), pool.has_unsaved, caplog.records) == ([None], False, [])
+    clock.now += 0.12
+    assert ids(pool, 2) == ["a", "a"]
+
+
 def test_it_rests_on_after_a_restart() -> None:
     clock = Clock()
     until = datetime.fromtimestamp(NOON + 30, UTC)

@@ -16,6 +16,7 @@ from modelscan.catalog import keys as table
 from modelscan.errors import CatalogBusy
 from modelscan.settings import Settings
 from modelscan.types import Auth
+from router_app import trying
 from tests.router_app.peers import Endless
 from tests.router_app.routers import Router, a_spec, eventually, routed
 
@@ -286,6 +287,17 @@ def test_a_key_is_tried(
             assert (tried["verdict"], [call["what"] for call in tried["calls"]]) == (verdict, asked)
             assert tried["calls"][0]["detail"] in ("1 models", "no [redacted]")
             assert (await states(router))["key-0"]["state"] == "ready"
+
+    asyncio.run(story())
+
+
+def test_a_list_without_end_is_not_read_to_it(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trying, "_MOST_BYTES", 10)
+
+    async def story() -> None:
+        async with keyed(settings, Endless(), KEY) as router:
+            tried = await done(router, "test", key="key-0")
+            assert [(call["status"], call["detail"]) for call in tried["calls"]] == [(200, ""), (200, "")]
 
     asyncio.run(story())
 
