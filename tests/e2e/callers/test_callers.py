@@ -123,9 +123,11 @@ async def _told(script: str, settings: Settings, real: str) -> dict[str, Any]:
             *([a_spec(real.removesuffix("/v1"), "smollette", **dressed, **messages)] if real else []),
         ],
     ) as router:
+        terms = {"concurrency": 9, "tpm": 10**9, "monthly_tokens": 10**9}
+        issued = (await router.admin("POST", "/tokens", json={"name": "caller", "terms": terms})).json()
         asked = {
             "url": router.url,
-            "key": "sk-of-the-caller",
+            "key": issued["token"],
             "models": {**dict.fromkeys(ECHO, 50), **(dict.fromkeys(REAL, 4) if real else {})},
             "tools": ECHO,
             "errors": ["busy/echo", "nobody/none"],

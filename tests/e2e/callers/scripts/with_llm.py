@@ -22,7 +22,13 @@ def weather(city: str) -> str:
 def ways(url: str, key: str) -> Mapping[str, Way]:
     names = ["acme/echo", "claudia/echo", "smol/smollm2", "smollette/smollm2", "busy/echo", "nobody/none"]
     models = [
-        {"model_id": f"my-{name}", "model_name": name, "api_base": f"{url}/v1", "supports_tools": True}
+        {
+            "model_id": f"my-{name}",
+            "model_name": name,
+            "api_base": f"{url}/v1",
+            "api_key_name": "modelscan",  # Without a name llm sends a key of its own.
+            "supports_tools": True,
+        }
         for name in names
     ]
     Path(HOME.name, "extra-openai-models.yaml").write_text(json.dumps(models))
