@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from modelscan.catalog import discoveries
+from modelscan.catalog import discoveries, prices, records
 from modelscan.codegen.render import render_client, render_test
 from modelscan.errors import DiscoveryFailed
 from modelscan.reference import serve
-from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport
+from modelscan.types import ClientSpec, Fact, Level, SdkVersion, SourceRecord, ValidationReport
 from modelscan.validation.repair import Repaired, Sources
 from tasks import publishing
 from tasks.publishing import publish, reload
@@ -52,6 +52,20 @@ def test_a_server_that_another_one_replaces_is_named(run: Run) -> None:
     published(run, a_spec(base_url="http://127.0.0.1:9002/v1"))
     told = [step.detail for step in discoveries.get(run.bench.database, "d1").steps]
     assert told == ["acme.py, version 1", "acme.py, version 2, in place of http://127.0.0.1:9001/v1"]
+
+
+def test_what_models_cost_is_taken_up_with_the_client(run: Run) -> None:
+    record = SourceRecord.of(source="models.dev", subject="acme", url="u", payload={}, trusted=True)
+    said = Fact(subject="acme/anvil", field="price.input_mtok", value="0.3", record=record.id, confidence=0.9)
+    records.save(run.bench.database, [record], [said])
+    for _ in range(2):
+        published(run, a_spec())
+    (price,) = prices.versions(run.bench.database)
+    assert (price.model, price.tariff.stated(), price.evidence["input_mtok"].record) == (
+        "anvil",
+        {"input_mtok": "0.3"},
+        record.id,
+    )
 
 
 def test_a_file_that_was_tampered_with_is_written_anew(run: Run) -> None:
