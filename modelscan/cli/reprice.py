@@ -96,10 +96,12 @@ def _show(found: Reprice) -> None:
 
 
 def _wanted(session: Session) -> bool:
-    """Whether a person at a terminal says so."""
-    if session.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return False
-    return click.confirm("Apply it?")
+    """Whether a person says so."""
+    return not session.as_json and _at_a_terminal() and click.confirm("Apply it?")
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _who() -> str:

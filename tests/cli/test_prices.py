@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from modelscan.catalog.database import Database
+from modelscan.cli import reprice
 from modelscan.synthesis.prices import renew_prices
 from modelscan.types import Usage
 from tests.catalog.test_reprice import used
@@ -94,6 +95,14 @@ def test_the_difference_is_shown_and_nothing_is_changed_without_a_word(run: Run)
     assert "Nothing is changed yet" in shown.stdout
     assert json.loads(run("usage", "reprice", "--json").stdout)["difference_usd"] == "-1"
     assert "No usage was priced anew yet" in run("usage", "audits").stderr
+
+
+@pytest.mark.usefixtures("usage")
+@pytest.mark.parametrize(("word", "audits"), [("n", 0), ("y", 1)])
+def test_a_person_at_a_terminal_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch, word: str, audits: int) -> None:
+    monkeypatch.setattr(reprice, "_at_a_terminal", lambda: True)
+    assert "Apply it? [y/N]" in run("usage", "reprice", input=f"{word}\n").stdout
+    assert len(json.loads(run("usage", "audits", "--json").stdout)) == audits
 
 
 @pytest.mark.usefixtures("usage")
