@@ -73,7 +73,7 @@ class Service:
         """Those of the catalogue, which go before the configuration's for the same name and client."""
         self._reread = reread or (lambda: settings)
         self._keyring = Keyring(settings, environ, self.database, self.serving, self.parts, on_master)
-        self.tokens = TokenDesk(self.database, self._keyring.custody, self.serving)
+        self.tokens = TokenDesk(self.database, self._keyring.custody, self.serving, self.flush)
         self._changing = asyncio.Lock()
         self._flushing = asyncio.Lock()
         self._upkeep = Upkeep(self.database, settings.usage)

@@ -1,7 +1,7 @@
 """The service's tokens: changed in the catalogue and, at once, in memory."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -24,10 +24,18 @@ Result = TypeVar("Result")
 class TokenDesk:
     """Whatever is done here counts from the next request on."""
 
-    def __init__(self, database: Database, custody: Callable[[], Custody], serving: Serving) -> None:
+    def __init__(
+        self,
+        database: Database,
+        custody: Callable[[], Custody],
+        serving: Serving,
+        flush: Callable[[], Awaitable[object]],
+    ) -> None:
+        """`flush` moves the usage journal into the catalogue."""
         self._database = database
         self._custody = custody
         self._serving = serving
+        self._flush = flush
         self._door = serving.door
         self._changing = asyncio.Lock()
 
@@ -73,6 +81,7 @@ class TokenDesk:
     async def _changed(self, work: Callable[[], Result]) -> Result:
         async with self._changing:
             result = await asyncio.to_thread(work)
+            await self._flush()  # A limit that is new begins with what the rows say.
             await self._load()
         return result
 

@@ -102,6 +102,19 @@ def test_tokens_outlive_a_restart_and_are_counted_from_the_rows(settings: Settin
     asyncio.run(story())
 
 
+def test_a_limit_that_is_new_begins_with_what_was_used(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            text = await issued(router, "app")
+            assert (await router.chat("acme/echo", "one two", token=text)).status_code == 200
+            limited = await router.admin("PUT", "/tokens/app", json={"daily_tokens": 4})
+            assert [limit["used"] for limit in limited.json()["limits"]] == [4]
+            refused = await router.chat("acme/echo", token=text, max_tokens=1)
+            assert (refused.status_code, refused.json()["error"]["type"]) == (402, "insufficient_quota")
+
+    asyncio.run(story())
+
+
 def test_with_another_master_key_nobody_comes_in_and_it_is_told(settings: Settings) -> None:
     async def story() -> None:
         async with routed_to_reference(settings, environ={"MODELSCAN_MASTER_KEY": "one" * 20}) as router:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from modelscan.catalog import sealed
 from modelscan.catalog import tokens as table
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
@@ -72,6 +73,16 @@ def test_another_master_key_opens_no_token(database: Database) -> None:
         store.load(database, Custody(SecretStr("another")), NOON)
     with pytest.raises(InvalidConfiguration, match="does not open"):
         store.issue(database, Custody(SecretStr("another")), "more")
+
+
+def test_tokens_outlive_a_change_of_the_master_key(database: Database) -> None:
+    text = text_of(store.issue(database, CUSTODY, "app"))
+    fresh = Custody(SecretStr("fresh"))
+    sealed.reseal(database, lambda ciphertext, about: fresh.seal(CUSTODY.open(ciphertext, about), about))
+    loaded = store.load(database, fresh, NOON)
+    book = TokenBook()
+    book.replace(loaded.entries, loaded.hash)
+    assert book.find(text) is not None
 
 
 def test_without_tokens_nothing_is_opened(database: Database) -> None:
