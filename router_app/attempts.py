@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -25,6 +26,9 @@ _DOWN = frozenset({502, 503, 504, 529})
 """Answers that say that the provider is in trouble; a 500 may be about the one request."""
 _PASSING = _DOWN | {408, 409, _TOO_MANY, 500}
 """Answers that the same request may not get again."""
+
+
+_NUMBER = re.compile(rb"(\d{1,9}(?:\.\d{1,9})?)\d*")
 
 
 class Attempts:
@@ -179,11 +183,17 @@ def _none_now(provider: str, waiting: Waiting) -> ModelScanError:
 
 
 def wait_seconds(headers: Headers, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """What Retry-After says, in seconds: a number, or a date; None where it says nothing that is understood."""
-    told = dict(headers).get(b"retry-after", b"").decode("latin-1").strip()
-    if told.isascii() and told.isdigit():
-        return float(told[:9])
+    """What Retry-After says, in seconds: a number, or a date; None where it says nothing that is understood.
+
+    Some tell tenths, which no standard knows, and some milliseconds in a header of their own; OpenAI's SDK reads both.
+    """
+    found = dict(headers)
+    told = found.get(b"retry-after", b"").strip()
+    if milliseconds := _NUMBER.fullmatch(found.get(b"retry-after-ms", b"").strip()):
+        return float(milliseconds[1]) / 1000
+    if seconds := _NUMBER.fullmatch(told):
+        return float(seconds[1])
     try:
-        return max(0.0, (parsedate_to_datetime(told) - now()).total_seconds())
+        return max(0.0, (parsedate_to_datetime(told.decode("latin-1")) - now()).total_seconds())
     except (TypeError, ValueError):
         return None

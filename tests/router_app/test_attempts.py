@@ -160,14 +160,25 @@ def test_the_overhead_leaves_out_what_the_provider_took(settings: Settings) -> N
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [(b"7", 7.0), (b"Fri, 20 Nov 2026 10:00:05 GMT", 5.0), (b"Fri, 20 Nov 2026 09:00:00 GMT", 0.0)],
+    [
+        (b"7", 7.0),
+        (b"1.5", 1.5),
+        (b"9" * 40, 999_999_999.0),
+        (b"Fri, 20 Nov 2026 10:00:05 GMT", 5.0),
+        (b"Fri, 20 Nov 2026 09:00:00 GMT", 0.0),
+    ],
 )
 def test_retry_after_is_a_number_or_a_date(value: bytes, seconds: float) -> None:
     now = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
     assert wait_seconds([(b"retry-after", value)], lambda: now) == seconds
 
 
-@pytest.mark.parametrize("value", [b"", b"soon", b"-1", b"1.5", b"\xff", b"Fri, 99 Nov 2026 10:00:05 GMT"])
+@pytest.mark.parametrize("value", [b"", b"soon", b"-1", b"1e3", b"1.", b"\xff", b"Fri, 99 Nov 2026 10:00:05 GMT"])
 def test_what_is_neither_says_nothing(value: bytes) -> None:
     assert wait_seconds([(b"retry-after", value)]) is None
+    assert wait_seconds([(b"retry-after-ms", value)]) is None
     assert wait_seconds([]) is None
+
+
+def test_milliseconds_are_told_in_a_header_of_their_own() -> None:
+    assert wait_seconds([(b"retry-after", b"1"), (b"retry-after-ms", b"812")]) == 0.812
