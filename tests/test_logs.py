@@ -34,6 +34,18 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     logging.setLogRecordFactory(before)
 
 
+def test_logs_are_guarded_once_and_know_more_secrets_each_time(log: io.StringIO) -> None:
+    guard_logs({"OTHER_TOKEN": "canary-other-token"})
+    logging.getLogger("library").error("canary-other-token %s", KEY)
+    assert log.getvalue() == f"{REDACTED} {REDACTED}\n"
+
+
+def test_a_process_without_standard_error_ends_quietly(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    sys.excepthook(ValueError, ValueError("nobody hears it"), None)
+    assert log.getvalue() == ""
+
+
 def test_a_secret_is_taken_out_of_message_and_arguments(log: io.StringIO) -> None:
     logging.getLogger("library").error("sent %s to %s", KEY, "acme")
     logging.getLogger("library").error(f"and {SHAPED}, true")

@@ -1,6 +1,9 @@
 """Another master key: all of it or none, and nothing is lost wherever the process is killed."""
 
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -170,6 +173,43 @@ def test_killed_at_any_step_everything_opens_and_the_next_start_finishes_it(
     assert masters.read() == kept[-1:]
     assert opened(database, Custody(*masters.read())) == KEYS
     assert kept_secret(database, Custody(*masters.read()), "hash") == secret
+
+
+DYING = """
+import os, sys
+from pathlib import Path
+from modelscan.catalog.database import Database
+from modelscan.catalog.engine import LocalConnection
+from modelscan.custody.master import Masters
+from modelscan.custody.rotation import rotate_master
+folder, moment = Path(sys.argv[1]), sys.argv[2]
+write, execute = Masters.write, LocalConnection.execute
+def writing(self, masters):
+    if moment == f"write {len(masters)}":
+        os.kill(os.getpid(), 9)
+    write(self, masters)
+def executing(self, sql, parameters=()):
+    told = execute(self, sql, parameters) if moment != f"before {sql.split()[0]}" else os.kill(os.getpid(), 9)
+    if moment == f"after {sql.split()[0]}":
+        os.kill(os.getpid(), 9)
+    return told
+Masters.write, LocalConnection.execute = writing, executing
+rotate_master(Database(folder / "catalogue.duckdb"), Masters(folder, {}))
+"""
+
+
+@pytest.mark.parametrize("moment", ["write 2", "after UPDATE", "before COMMIT", "after COMMIT", "write 1"])
+def test_a_process_that_is_really_killed_loses_nothing(database: Database, tmp_path: Path, moment: str) -> None:
+    masters = Masters(tmp_path, {})
+    secret = filled(database, masters)
+    died = subprocess.run([sys.executable, "-c", DYING, str(tmp_path), moment], check=False)
+    assert died.returncode == -signal.SIGKILL
+    custody = Custody.load(tmp_path, {})
+    assert opened(database, custody) == KEYS
+    assert kept_secret(database, custody, "hash") == secret
+    resume(database, masters)
+    assert len(masters.read()) == 1
+    assert opened(database, Custody(*masters.read())) == KEYS
 
 
 def test_a_rotation_after_one_that_was_killed_opens_everything(database: Database, tmp_path: Path) -> None:

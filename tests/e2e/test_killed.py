@@ -141,6 +141,23 @@ def test_killed_twenty_times_under_load_every_answered_request_has_its_row_once(
     assert [file for file in files for secret in secrets if secret in file.read_bytes()] == []
 
 
+def test_the_master_key_is_changed_under_load_and_the_router_killed_after_it(router: Service) -> None:
+    caller = limited(router)
+    answered: list[str] = []
+
+    async def story() -> None:
+        killing = asyncio.create_task(killed_under_load(router, caller, answered, 150))
+        done = await asyncio.to_thread(router.cli, "keys", "rotate-master")
+        assert done.returncode == 0, done.stderr
+        assert "2 secrets are sealed under it now" in done.stdout  # The provider's key, and that of the tokens' hash.
+        await killing
+
+    asyncio.run(story())
+    router.start()
+    assert set(all_there(router, answered + chats(router, 5, caller)).values()) == {1}
+    assert len((settings_of(router).data_dir / "master.key").read_text().split()) == 1
+
+
 def limited(service: Service) -> dict[str, str]:
     """A token with budgets, as the header that shows it; and a limit on the key: what has a limit is counted."""
     (key,) = service.api("GET", "/api/keys?provider=bench").json()
