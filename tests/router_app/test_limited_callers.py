@@ -288,6 +288,28 @@ def test_embeddings_are_held_without_an_answer_and_a_count_of_tokens_costs_nothi
     asyncio.run(story())
 
 
+def test_a_burst_overruns_no_budget_and_leaves_nothing_held(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router, callers(router, daily_tokens=300, rpm=35) as app:
+
+            async def one(number: int) -> int:
+                streams = number % 2 == 0
+                answer = await router.chat("acme/echo", "one two 3 4", app.text, max_tokens=20, stream=streams)
+                return answer.status_code
+
+            statuses = await asyncio.gather(*(one(number) for number in range(40)))
+            assert set(statuses) <= {200, 402, 429}
+            granted = statuses.count(200)
+            used, held = app.used()["daily_tokens"]
+            assert 0 < granted <= 35
+            assert (used, held) == (8 * granted, 0)
+            assert used <= 300
+            assert app.account.running == 0
+            assert sum(row["status"] == 200 for row in router.usage()) == granted
+
+    asyncio.run(story())
+
+
 def test_requests_that_cannot_be_read_hold_nothing(settings: Settings) -> None:
     async def story() -> None:
         async with routed_to_reference(settings) as router, callers(router, concurrency=1, rpm=9) as app:

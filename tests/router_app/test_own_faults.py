@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx2
 import pytest
 
 from modelscan.settings import Settings
+from modelscan.types import utc_now
 from tests.router_app.routers import routed_to_reference
 
 
@@ -81,5 +83,23 @@ def test_a_journal_that_cannot_be_written_costs_the_row_and_not_the_answer(setti
             health = (await router.http.get("/health")).json()
             assert health["parts"]["journal"]["state"] == "down"
             assert health["status"] == "degraded"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("upstream", [Failing(LookupError("a bug")), Faltering()])
+def test_whatever_fails_a_token_has_back_what_was_held(settings: Settings, upstream: Any) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            terms = {"concurrency": 1, "daily_tokens": 5_000}
+            issued = (await router.admin("POST", "/tokens", json={"name": "app", "terms": terms})).json()
+            before, router.service.serving.upstream = router.service.serving.upstream, upstream
+            with suppress(httpx2.RemoteProtocolError):
+                assert (await router.chat("echo", token=issued["token"], stream=True)).status_code == 500
+            router.service.serving.upstream = before
+            account = router.service.serving.door.book.of(issued["id"])
+            assert account is not None
+            assert [use.held for use in account.uses(utc_now().timestamp())] == [0, 0]
+            assert account.running == 0
 
     asyncio.run(story())
