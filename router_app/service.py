@@ -224,9 +224,12 @@ class Service:
     async def _flush_now_and_then(self) -> None:
         while not self._closing.is_set():
             added = await self.flush() if self._opened.is_set() else 0
-            await self._keep_standings()
-            if self._opened.is_set():
-                await asyncio.to_thread(self._upkeep.step, added)
+            try:
+                await self._keep_standings()
+                if self._opened.is_set():
+                    await asyncio.to_thread(self._upkeep.step, added)
+            except Exception as error:  # noqa: BLE001 - a full disk, say: the journal moves on once there is room
+                _log.error("what is due after a flush failed, and is tried again: %s", error)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_BUSY_SECONDS if added >= _BUSY_ROWS else _FLUSH_SECONDS):
                     await self._closing.wait()

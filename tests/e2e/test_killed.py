@@ -4,11 +4,12 @@ import asyncio
 import itertools
 import random
 import resource
+import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -16,6 +17,7 @@ import orjson
 import pytest
 
 from bench.router import peer, tree
+from modelscan.catalog.connection import Refused
 from modelscan.catalog.database import Database
 from modelscan.errors import ModelScanError
 from modelscan.settings import Settings, load
@@ -37,13 +39,25 @@ def upstream() -> Iterator[str]:
 
 
 @pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MiB for the data directory; without the right to make one there is none."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m,mode=0700", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
 def router(upstream: str, tmp_path: Path) -> Iterator[Service]:
     """A router with a key and one provider, which answers."""
     quick = {"MODELSCAN_DATABASE_WAIT_SECONDS": "1", "MODELSCAN_ROUTING_RETRIES": "0"}
     folder = {"MODELSCAN_GENERATION_PATH": str(tmp_path / "generated")}
     service = Service(tmp_path, {**quick, **folder}, ALONE)
     settings = settings_of(service)
-    settings.data_dir.mkdir(mode=0o700)
+    settings.data_dir.mkdir(mode=0o700, exist_ok=True)
     publish(settings, a_spec(upstream, "bench", ("bench",), auth=Auth()))
     service.start()
     service.api("POST", "/api/keys/add", json={"provider": "bench", "api_key": KEY}).raise_for_status()
@@ -96,7 +110,7 @@ def rows_of(service: Service) -> Counter[str]:
             return Counter(
                 str(id_) for (id_,) in connection.execute("SELECT request_id FROM usage_tracking").fetchall()
             )
-    except ModelScanError:
+    except (ModelScanError, Refused):
         return Counter()
 
 
@@ -209,9 +223,30 @@ def full_disk(service: Service) -> Iterator[None]:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, before[pid])
 
 
+@contextmanager
+def filled(folder: Path) -> Iterator[None]:
+    """Nothing more can be written there."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(4096)):
+            continue
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+def test_on_a_disk_that_is_really_full_requests_are_served_as_well(small_disk: Path, router: Service) -> None:
+    served_all_the_same(router, filled(small_disk))
+
+
 def test_with_a_full_disk_requests_are_served_and_their_rows_come_when_there_is_room(router: Service) -> None:
+    served_all_the_same(router, full_disk(router))
+
+
+def served_all_the_same(router: Service, full: AbstractContextManager[None]) -> None:
     answered = chats(router, 5)
-    with full_disk(router):
+    with full:
         answered += chats(router, 20)
         eventually(journal_is(router, "down"), seconds=20, what="that the journal is down")
         answered += chats(router, 5)

@@ -254,6 +254,44 @@ def test_the_journal_moves_on_by_itself_and_says_when_it_cannot(
     asyncio.run(story())
 
 
+def test_what_fails_after_a_flush_does_not_end_the_flushing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            monkeypatch.setattr(router.service._upkeep, "step", lambda _: 1 / 0)
+            router.service.start()
+            await eventually(lambda: "what is due after a flush failed" in caplog.text)
+            assert (await router.chat("acme/echo")).status_code == 200
+            await eventually(lambda: not router.usage())  # It is in the catalogue.
+
+    asyncio.run(story())
+
+
+def test_a_catalogue_that_is_taken_away_is_made_anew_and_takes_in_what_waits(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remade(database: Database) -> object:
+        made.append(database.path)
+        if len(made) == 1:
+            raise CatalogBusy("not yet")
+        return real_migrate(database)
+
+    made: list[Path] = []
+
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            await router.service.flush()
+            for file in settings.data_dir.glob(f"{settings.database_path.name}*"):
+                file.unlink()
+            monkeypatch.setattr(module, "migrate", remade)
+            assert (await router.chat("acme/echo")).status_code == 200
+            assert [await router.service.flush() for _ in range(3)] == [0, 0, 1]
+
+    asyncio.run(story())
+    assert len(made) == 2
+
+
 def test_keys_that_cannot_be_taken_cost_themselves_alone(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
     bad = settings.model_copy(
         update={"api_keys": {"acme": (SecretStr("sk-good-0123456789"),), "No Provider!": (SecretStr("sk-lost"),)}}
