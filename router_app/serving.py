@@ -108,7 +108,7 @@ class Serving:
         return self._routing
 
     def account(self, event: UsageEvent, lease: Lease | None = None) -> None:
-        """Journal a request; its key's counters learn what it used. A full disk costs the row, not the answer."""
+        """Journal a request; its key's counters learn what it used. On a full disk the journal holds it."""
         if lease is not None:  # As `queries/key_windows.sql` counts the row after a restart.
             if event.status in REFUSING:
                 lease.release()
