@@ -72,6 +72,7 @@ class Attempts:
                     return found
                 if other := self._other_key(lease, found.status):
                     lease = other
+                    self._exchange.retries += 1
                     await found.aclose()
                     continue
                 wait = None if found.status in _KEY_REFUSED else self._wait(failures, found)
@@ -79,6 +80,7 @@ class Attempts:
                     return found
                 await found.aclose()
             failures += 1
+            self._exchange.retries += 1
             await self._sleep(wait)
 
     async def _sent(
@@ -86,6 +88,7 @@ class Attempts:
     ) -> UpstreamAnswer:
         exchange, circuits, began = self._exchange, self._serving.circuits, time.perf_counter()
         within = self._left()
+        exchange.sent = True
         sent = headers if lease is None else keyed(headers, self._route.spec.auth, lease.usable.secret)
         try:
             found = await self._serving.upstream.send("POST", url, sent, body, within)

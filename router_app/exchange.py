@@ -15,6 +15,7 @@ from modelscan.keys.lease import Lease
 from modelscan.redaction import redact
 from modelscan.tokens.account import Account, Hold
 from modelscan.types import UsageEvent, utc_now
+from modelscan.usage.estimate import said_tokens, used_up_to
 from modelscan.wire import Surface, Usage
 from router_app.charges import charged
 from router_app.costing import cost_of
@@ -28,6 +29,7 @@ CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
 _LONGEST_NAME, _READ_NAME = 256, 1024
 _NOTHING = Usage()
+_OF_TOKENS = frozenset({"chat", "completions", "embeddings"})
 _NOT_HIDING = Hiding()
 """Without a secret it holds nothing, so one serves all."""
 _random = random.Random().getrandbits  # noqa: S311 - names are to be different, not secret; the system's cost 1 µs more
@@ -45,6 +47,7 @@ class Exchange:
     id: str = field(default_factory=lambda: f"req_{_random(128):032x}")
     at: datetime = field(default_factory=utc_now)
     began: float = field(default_factory=time.perf_counter)
+    operation: str = "chat"
     generation: int = 0
     asked_model: str = ""
     caller: Account | None = None
@@ -65,6 +68,17 @@ class Exchange:
     status: int = 0
     first_byte: float | None = None
     usage: Usage = _NOTHING
+    """As the provider told it."""
+    sent: bool = False
+    """Whether the provider was sent the request."""
+    answered: bool = False
+    """Whether its answer, a good one, has begun."""
+    came_bytes: int = 0
+    """Of the answer."""
+    came_last: bytes = b""
+    """The last piece of it."""
+    retries: int = 0
+    fallbacks: int = 0
     error_code: str | None = None
     cancelled: bool = False
     read_at: float = 0.0
@@ -127,9 +141,11 @@ class Exchange:
         if self.explained and self.route:
             self.path.append(f"{self.route.spec.provider} {self.key_id or 'no key'} {met}")
 
-    def first_byte_came(self) -> None:
-        """Note the time, the first time."""
+    def came(self, chunk: bytes) -> None:
+        """Note a piece of the answer, and the time of the first."""
         self.first_byte = self.first_byte or time.perf_counter()
+        self.came_bytes += len(chunk)
+        self.came_last = chunk
 
     def account(self) -> None:
         """Write the usage row, unless that was done."""
@@ -153,8 +169,23 @@ class Exchange:
             own.append((b"x-modelscan-dropped", self.dropped.encode()))
         return own
 
+    def _used(self) -> tuple[Usage, bool]:
+        """The tokens, and whether they are estimated: where the provider told none, or could not tell the last."""
+        told = self.usage.believable()
+        if not (self.sent and self.operation in _OF_TOKENS) or not (self.answered or self.cancelled):
+            return told, False
+        cut = self.cancelled or self.status >= 400
+        if told.prompt is not None and (told.completion is not None or self.operation == "embeddings") and not cut:
+            return told, False
+        said = 0 if self.operation == "embeddings" else self._said()
+        used = used_up_to(told, self.body_bytes, said)
+        return used, used != told
+
+    def _said(self) -> int:
+        return said_tokens(self.came_bytes, self.came_last, stream=self.stream)
+
     def _event(self) -> UsageEvent:
-        usage = self.usage.believable()
+        usage, estimated = self._used()
         asked = (self.route.spec.provider, self.route.model) if self.route else None
         cost, price_id = cost_of(self.serving.prices, asked, usage, status=self.status, error_code=self.error_code)
         return UsageEvent(
@@ -177,6 +208,11 @@ class Exchange:
             first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
             error_code=self.error_code,
             generation=self.generation,
+            operation=self.operation,
+            client=self.client[:_LONGEST_NAME] or None,
+            estimated=estimated,
+            retries=self.retries,
+            fallbacks=self.fallbacks,
             token_id=self.caller.token.id if self.caller else None,
             cost_usd=cost,
             price_id=price_id,

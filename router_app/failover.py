@@ -47,6 +47,7 @@ class Failover:
             return await self._ask(candidates[0], self._serving.settings.retries)
         missed: list[_Missed] = []
         for place, candidate in enumerate(candidates):
+            self._exchange.fallbacks = place
             same_model_left = place + 1 < len(self._plan.targets)
             try:
                 found, outgoing = await self._ask(candidate, 0 if same_model_left else self._serving.settings.retries)

@@ -65,6 +65,8 @@ class Inference:
         self._serving = serving
         self._protocol = protocol
         self._operation = operation
+        self._named: str = operation
+        """In usage rows."""
         self._uses: Uses = "nothing" if operation == "count_tokens" else "prompt and answer"
         self._max_body = max_body
         self._watches = Watches()
@@ -74,6 +76,7 @@ class Inference:
         headers = scope["headers"]
         told = dict(headers)
         exchange = Exchange(send, self._serving, self._protocol, explained=told.get(_EXPLAIN) == b"1")
+        exchange.operation = self._named
         exchange.client = told.get(_CLIENT, b"").decode("latin-1")
         passed = [header for header in headers if header[0] in self._passed]
         try:
@@ -141,6 +144,7 @@ class Inference:
         failover = Failover(self._serving, exchange, plan, prepare)
         try:
             found, outgoing = await failover.answer()
+            exchange.answered = found.status < 300
             answer = unpacked(found)
             try:
                 await outgoing.tell(answer, _returned(answer.headers))
@@ -186,7 +190,7 @@ async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, headers: Hea
     last = b""
     try:
         async for chunk in answer.chunks():
-            exchange.first_byte_came()
+            exchange.came(chunk)
             if passed := relay.feed(chunk):
                 await exchange.more(passed)
         last = relay.end()

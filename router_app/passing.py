@@ -41,6 +41,7 @@ class Passing(Inference):
 
     def __init__(self, serving: Serving, path: str) -> None:
         super().__init__(serving, OPENAI_CHAT)
+        self._named = path.removeprefix("/")
         self._endpoint = Endpoint(operation="chat", method="POST", path=path)  # Only its place counts here.
         self._passed = frozenset({b"content-type"})
         if path in _WITHOUT_ANSWER:
@@ -82,7 +83,7 @@ class Passing(Inference):
         await exchange.start(answer.status, headers)
         try:
             async for chunk in answer.chunks():
-                exchange.first_byte_came()
+                exchange.came(chunk)
                 await exchange.more(chunk)
         except UpstreamFailed as error:  # Sound or a picture that is cut: the caller's connection is cut, too.
             exchange.status, exchange.error_code = 502, error.code

@@ -66,7 +66,7 @@ class Translating:
         try:
             if lines or comes_piece_by_piece(answer.headers):
                 async for chunk in answer.chunks():
-                    exchange.first_byte_came()
+                    exchange.came(chunk)
                     await self._tell(stream, stream.feed(chunk), headers)
                     if stream.failed:
                         break

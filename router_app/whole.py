@@ -20,7 +20,7 @@ async def whole_body(exchange: Exchange, answer: UpstreamAnswer) -> bytes:
     """All of it; raises UpstreamFailed past a limit."""
     body, began = bytearray(), time.perf_counter()
     async for chunk in answer.chunks():
-        exchange.first_byte_came()
+        exchange.came(chunk)
         body += chunk
         if len(body) > _LONGEST_ANSWER:
             raise UpstreamFailed(f"The provider answered more than {_LONGEST_ANSWER} bytes at once.", hint="Stream it.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from modelscan.types import Usage
 
-__all__ = ["DEFAULT_COMPLETION", "completed", "estimated_tokens", "reserved"]
+__all__ = ["DEFAULT_COMPLETION", "estimated_tokens", "reserved", "said_tokens", "used_up_to"]
 
 DEFAULT_COMPLETION = 1024
 """Tokens to reserve for an answer whose length the caller did not limit."""
@@ -35,12 +35,22 @@ def reserved(body_bytes: int, members: Mapping[str, Any]) -> tuple[int, int]:
     return estimated_tokens(body_bytes), min(limit * times, _MOST_RESERVED)
 
 
-def completed(told: Usage, sent_bytes: int, relayed_bytes: int) -> Usage:
-    """`told`, with what it lacks guessed from the size of the request and of what came of the answer."""
-    prompt, completion = told.prompt, told.completion
+def said_tokens(size: int, last: bytes, *, stream: bool) -> int:
+    """How many tokens an answer of which `size` bytes came may have; `last` is the last piece of them.
+
+    The event of a stream is mostly frame, and one token: as many are counted as events of the last piece's size.
+    """
+    if not stream:
+        return estimated_tokens(size)
+    events = last.count(b"data:") or last.count(b"\n") or 1
+    return round(size * events / len(last)) if last else 0
+
+
+def used_up_to(told: Usage, sent_bytes: int, said: int) -> Usage:
+    """`told`, with what it lacks guessed; more may have been said than was told before a stream was cut."""
     return told._replace(
-        prompt=estimated_tokens(sent_bytes) if prompt is None else prompt,
-        completion=estimated_tokens(relayed_bytes) if completion is None else completion,
+        prompt=estimated_tokens(sent_bytes) if told.prompt is None else told.prompt,
+        completion=max(told.completion or 0, said),
     )
 
 
