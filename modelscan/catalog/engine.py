@@ -10,7 +10,17 @@ import duckdb
 
 from modelscan.catalog.connection import Refused, Rows, refused
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "SealedEngine"]
+
+_SEALED: Mapping[str, str | int | bool] = {
+    "allow_community_extensions": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "memory_limit": "512MB",
+    "python_enable_replacements": False,
+    "temp_directory": "",
+    "threads": 2,
+}
 
 
 class LocalConnection:
@@ -27,6 +37,20 @@ class LocalConnection:
             return Rows(names, found.fetchall() if names else [])
         except duckdb.Error as error:
             raise refused(type(error).__name__, str(error)) from error
+
+    def limited(self, sql: str, rows: int, seconds: float) -> Rows:
+        """Run it, and fetch one row more than `rows` at most; raises Refused, and TimeoutError past `seconds`."""
+        timer = threading.Timer(seconds, self._connection.interrupt)
+        timer.start()
+        try:
+            found = self._connection.execute(sql)
+            return Rows(tuple(column[0] for column in found.description or ()), found.fetchmany(rows + 1))
+        except duckdb.InterruptException as error:
+            raise TimeoutError from error
+        except duckdb.Error as error:
+            raise refused(type(error).__name__, str(error)) from error
+        finally:
+            timer.cancel()
 
     def close(self) -> None:
         """Let go of it."""
@@ -99,3 +123,30 @@ class Engine:
             except duckdb.Error:  # What was committed is in the file or its log; a new engine reads both.
                 self._engine.close()
                 self._engine = None
+
+
+class SealedEngine(Engine):
+    """One that reads some views of the file and can do nothing else: it reaches no other file, and stays so."""
+
+    def __init__(self, path: Path, views: Mapping[str, str]) -> None:
+        super().__init__(path)
+        self._views = views
+
+    def connect(self, read_only: bool) -> LocalConnection:  # noqa: ARG002 - it never writes
+        """As Engine.connect; it is always read-only, and the file is no part of the names' search path."""
+        engine = duckdb.connect(config={**_SEALED})
+        try:
+            quoted = str(self._path).replace("'", "''")
+            engine.execute(f"ATTACH '{quoted}' AS catalogue (READ_ONLY)")
+            for name, sql in self._views.items():
+                engine.execute(f"CREATE VIEW {name} AS {sql}")
+            engine.execute("SET enable_external_access = false")
+            engine.execute("SET lock_configuration = true")
+        except duckdb.Error as error:
+            engine.close()
+            raise refused(type(error).__name__, str(error)) from error
+        return LocalConnection(engine)
+
+    def release(self, connection: LocalConnection) -> None:
+        """Close it, and the file with it."""
+        connection.close()

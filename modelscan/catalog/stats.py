@@ -9,7 +9,7 @@ from modelscan.catalog.database import Database
 from modelscan.catalog.rows import query, rows
 from modelscan.types import StatsQuery, UsageStat, utc_now
 
-__all__ = ["stats"]
+__all__ = ["conditions", "stats"]
 
 _COLUMNS = {
     "alias": "asked_model",
@@ -93,7 +93,7 @@ def _rows(
         "grouped": ", ".join(f"by_{one}" for one in by),
         "descending": ", ".join(f"by_{one} DESC" for one in by),
         "named": ", ".join(f"by_{one} AS {one}" for one in by),
-        "where": " AND ".join(["true", *_conditions(asked)]),
+        "where": " AND ".join(["true", *conditions(asked)]),
         "sums": _SUMS,
     }
     text = query(name).replace("{rolled}", query("stats_latencies") if columns is _ROUTE else "").format(**parts)
@@ -113,8 +113,8 @@ def _time(asked: StatsQuery, moment: str) -> str:
     return f"make_timestamptz(epoch_us({moment}) // {span} * {span})"
 
 
-def _conditions(asked: StatsQuery) -> Iterator[str]:
-    """Of names of ours; what was asked for is bound."""
+def conditions(asked: StatsQuery) -> Iterator[str]:
+    """Of SQL, of names of ours; what was asked for is bound as `$is_NAME`."""
     for name, value in asked.where.items():
         if name == "model":
             yield "(model = $is_model OR asked_model = $is_model)"

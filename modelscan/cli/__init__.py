@@ -26,8 +26,9 @@ COMMANDS = (
     Command("approvals", "modelscan.cli.approvals:approvals", "List what waits for approval; approve or refuse it."),
     Command("routes", "modelscan.cli.routes:routes", "List the rules for where a name leads, or set one."),
     Command("stats", "modelscan.cli.stats:stats", "Show requests, tokens, cost and latency, by what you like."),
+    Command("sql", "modelscan.cli.sql:sql", "Ask the catalogue a question in SQL, read-only."),
     Command("prices", "modelscan.cli.prices:prices", "Show what models cost, since when, and who said so."),
-    Command("usage", "modelscan.cli.usage:usage", "Price usage anew where its price was corrected."),
+    Command("usage", "modelscan.cli.usage:usage", "Write usage to a file, or price it anew."),
     Command("config", "modelscan.cli.config:config", "Check or show the configuration."),
 )
 

@@ -23,8 +23,9 @@ def row_of(settings: Settings, peer: Scripted, path: str = "/v1/chat/completions
     async def story() -> dict[str, Any]:
         async with scripted(peer, settings) as router:
             await router.http.post(path, headers=CLIENT, **(more or {"json": HELLO}))
-            (row,) = router.usage()
-            return row
+            rows: list[dict[str, Any]] = router.usage()
+            assert len(rows) == 1
+            return rows[0]
 
     return asyncio.run(story())
 
