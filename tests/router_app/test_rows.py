@@ -122,7 +122,7 @@ def test_a_refused_request_has_its_row_and_used_nothing(
 @pytest.mark.parametrize(
     ("path", "answer", "found"),
     [
-        ("/v1/embeddings", b'{"usage":{"prompt_tokens":7,"total_tokens":7}}', (False, 7, None)),
+        ("/v1/embeddings", b'{"usage":{"prompt_tokens":7,"total_tokens":7}}', (False, 7, 0)),
         ("/v1/embeddings", b"{}", (True, 11, 0)),
         ("/v1/images/generations", b"{}", (False, None, None)),
         ("/v1/images/generations", b'{"usage":{"input_tokens":3,"output_tokens":9}}', (False, 3, 9)),
