@@ -29,6 +29,7 @@ CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
 _LONGEST_NAME, _READ_NAME = 256, 1024
 _NOTHING = Usage()
+_SHORT = 40
 _OF_TOKENS = frozenset({"chat", "completions", "embeddings"})
 _NOT_HIDING = Hiding()
 """Without a secret it holds nothing, so one serves all."""
@@ -76,7 +77,7 @@ class Exchange:
     came_bytes: int = 0
     """Of the answer."""
     came_last: bytes = b""
-    """The last piece of it."""
+    """The last piece of it that is longer than the mark of a stream's end."""
     retries: int = 0
     fallbacks: int = 0
     error_code: str | None = None
@@ -145,7 +146,8 @@ class Exchange:
         """Note a piece of the answer, and the time of the first."""
         self.first_byte = self.first_byte or time.perf_counter()
         self.came_bytes += len(chunk)
-        self.came_last = chunk
+        if len(chunk) > _SHORT:
+            self.came_last = chunk
 
     def account(self) -> None:
         """Write the usage row, unless that was done."""

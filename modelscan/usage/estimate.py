@@ -9,6 +9,8 @@ __all__ = ["DEFAULT_COMPLETION", "estimated_tokens", "reserved", "said_tokens", 
 
 DEFAULT_COMPLETION = 1024
 """Tokens to reserve for an answer whose length the caller did not limit."""
+_EVENT_BYTES = 200
+"""Of a stream's event, where no piece is as long as one."""
 _BYTES_A_TOKEN = 4
 """Of English and JSON; Chinese takes about 3, so that a guess is rather too low there."""
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
@@ -43,7 +45,7 @@ def said_tokens(size: int, last: bytes, *, stream: bool) -> int:
     if not stream:
         return estimated_tokens(size)
     events = last.count(b"data:") or last.count(b"\n") or 1
-    return round(size * events / len(last)) if last else 0
+    return round(size * events / (len(last) or _EVENT_BYTES))
 
 
 def used_up_to(told: Usage, sent_bytes: int, said: int) -> Usage:

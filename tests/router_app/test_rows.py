@@ -38,7 +38,7 @@ def test_tokens_that_nobody_told_are_estimated_and_marked(settings: Settings) ->
 
 
 def test_a_stream_without_usage_is_estimated_by_its_events(settings: Settings) -> None:
-    peer = Scripted([SAID] * 40, content_type=b"text/event-stream")
+    peer = Scripted([*[SAID] * 40, b"data: [DONE]\n\n"], content_type=b"text/event-stream")
     row = row_of(settings, peer, json={**HELLO, "stream": True})
     assert (row["estimated"], row["completion_tokens"]) == (True, 40)
 

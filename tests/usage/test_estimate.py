@@ -48,6 +48,7 @@ def test_what_was_told_is_kept_and_only_more_is_guessed(told: Usage, sent: int, 
         (1000, b'{"line": 1}\n', True, 83),
         (1000, b"half a piece", True, 83),
         (0, b"", True, 0),
+        (1000, b"", True, 5),
     ],
 )
 def test_an_event_of_a_stream_is_a_token(size: int, last: bytes, stream: bool, tokens: int) -> None:
