@@ -37,6 +37,8 @@ def usage_of(payload: Any) -> Usage:
         completion = None if prompt is None else 0  # As of vectors: there is no answer that costs anything.
     read = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
     said = usage.get("completion_tokens_details") or usage.get("output_tokens_details")
+    if not read and not said and "prompt_cache_hit_tokens" not in usage:
+        return Usage(tokens(prompt), tokens(completion))
     read, said = read if isinstance(read, dict) else {}, said if isinstance(said, dict) else {}
     cached = read.get("cached_tokens")
     return Usage(
