@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import threading
+import time
 import uuid
 from collections import deque
 from contextlib import suppress
@@ -19,6 +20,8 @@ __all__ = ["Journal"]
 
 _ASKED_CHARACTERS = 256
 """What is kept of the model's name as the caller wrote it, who may write anything."""
+_BEGUN_SECONDS = 60.0
+"""A segment has its name sooner than that."""
 _MOST_HELD = 50_000
 """Lines, of some 600 bytes each."""
 
@@ -35,6 +38,7 @@ class Journal:
         self._torn = False
         self._held: deque[bytes] = deque()
         self._closed = False
+        _sweep(directory)
         self._path, self._descriptor = self._open()
 
     def append(self, event: UsageEvent) -> None:
@@ -124,6 +128,14 @@ def _line(event: UsageEvent) -> bytes:
     if asked is not event.asked_model or not asked.isascii():
         event = replace(event, asked_model=storable(asked))
     return orjson.dumps(event, str, orjson.OPT_APPEND_NEWLINE)  # A Decimal is written as its text.
+
+
+def _sweep(directory: Path) -> None:
+    """Take away what processes left that were killed as they began a segment: it has no line yet."""
+    for path in directory.glob("*.new"):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > _BEGUN_SECONDS and _is_free(path):
+                path.unlink()
 
 
 def _is_free(path: Path) -> bool:

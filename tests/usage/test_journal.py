@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -294,3 +295,13 @@ def test_a_callers_name_for_a_model_is_kept_short_and_storable(database: Databas
     assert len(asked) <= 256
     assert asked.endswith("xxx")
     journal.close()
+
+
+def test_what_a_killed_process_only_began_is_swept_away(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    old, young = folder / "old.new", folder / "young.new"
+    for path in (old, young):
+        path.touch()
+    os.utime(old, (0, 0))
+    with closing(Journal(folder)):
+        assert (old.exists(), young.exists()) == (False, True)
