@@ -188,8 +188,15 @@ class Exchange:
 
     def _event(self) -> UsageEvent:
         usage, estimated = self._used()
-        asked = (self.route.spec.provider, self.route.model) if self.route else None
-        cost, price_id = cost_of(self.serving.prices, asked, usage, status=self.status, error_code=self.error_code)
+        asked = (self.route.spec.provider, self.route.model) if self.route and self.sent else None
+        cost, price_id = cost_of(
+            self.serving.prices,
+            asked,
+            usage,
+            status=self.status,
+            error_code=self.error_code,
+            operation=self.operation,
+        )
         return UsageEvent(
             request_id=self.id,
             at=self.at,

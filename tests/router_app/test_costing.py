@@ -37,3 +37,7 @@ def test_a_request_costs_what_it_used_and_nothing_where_it_was_refused(
 ) -> None:
     found = cost_of(BOOK, asked, usage, status=status, error_code=error_code)
     assert found == (cost, PRICE.id if cost else None)
+
+
+def test_to_count_tokens_costs_nothing() -> None:
+    assert cost_of(BOOK, ASKED, Usage(), status=200, error_code=None, operation="count_tokens") == (Decimal(0), None)
