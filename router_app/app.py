@@ -39,7 +39,17 @@ class Router(Starlette):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._direct.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        await (endpoint or super().__call__)(scope, receive, send)
+        if endpoint is not None:
+            await endpoint(scope, receive, send)
+        else:
+            await super().__call__(_without_slash(scope), receive, send)
+
+
+def _without_slash(scope: Scope) -> Scope:
+    """One at the end is forgiven: few clients follow a redirect with their body and their token."""
+    if scope["type"] == "http" and scope["path"].startswith("/v1/") and scope["path"].endswith("/"):
+        return {**scope, "path": scope["path"].rstrip("/")}
+    return scope
 
 
 def create_app(service: Service, token: str) -> Router:

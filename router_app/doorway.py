@@ -41,7 +41,7 @@ class Doorway:
                 await self._there.wait()
         except TimeoutError:
             error = ServiceUnavailable("The service is starting.", hint="Try again in a moment.")
-            await answer_for(scope["path"], error)(scope, receive, send)
+            await answer_for(scope["path"], error, scope["headers"])(scope, receive, send)
             return
         assert self._app is not None
         await self._app(scope, receive, send)

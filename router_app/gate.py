@@ -90,7 +90,7 @@ class Gated:
         try:
             self._gate.enter(task)
         except ServiceUnavailable as error:
-            await answer_for(scope["path"], error)(scope, receive, send)
+            await answer_for(scope["path"], error, scope["headers"])(scope, receive, send)
             return
         try:
             await self._app(scope, receive, send)

@@ -1,7 +1,7 @@
 """Errors as callers see them: problem documents for /api, the protocol's shape for /v1, one table for the status."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from modelscan import errors
 from modelscan.errors import InvalidInput, ModelScanError, ServiceUnavailable
 from modelscan.wire import SURFACES, Surface
+from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from modelscan.wire.openai_chat import OPENAI_CHAT
 
 __all__ = [
@@ -76,6 +77,9 @@ STATUSES: Mapping[type[ModelScanError], HTTPStatus] = {
 """The status of an error is that of the nearest class above it that has a row."""
 
 _PROBLEM = "application/problem+json"
+_ANTHROPICS = b"anthropic-version"
+_BASE_URLS = "OpenAI's clients want a base URL that ends with /v1, Anthropic's the same without it."
+Headers = Iterable[tuple[bytes, bytes]]
 
 
 def status_of(error: ModelScanError) -> HTTPStatus:
@@ -105,14 +109,22 @@ def wire_error(error: ModelScanError, protocol: Surface) -> JSONResponse:
     return JSONResponse(body, status, _headers(error))
 
 
-def answer_for(path: str, error: ModelScanError) -> JSONResponse:
-    """The answer in the shape that callers of `path` read."""
-    return wire_error(error, _protocol_at(path)) if path.startswith("/v1/") else problem(error)
+def answer_for(path: str, error: ModelScanError, headers: Headers = ()) -> JSONResponse:
+    """The answer in the shape that callers of `path` with these headers read."""
+    return problem(error) if _is_own(path) else wire_error(error, _protocol_of(path, headers))
 
 
-def _protocol_at(path: str) -> Surface:
-    """The protocol that callers of a path below /v1 speak: OpenAI's, but for the places that are another's alone."""
-    return next((row for row in SURFACES if path.startswith(row.served_at)), OPENAI_CHAT)
+def _is_own(path: str) -> bool:
+    """Whether it is for operators. What lies anywhere else was meant for models, by a client with another base URL."""
+    return path in ("", "/") or path.startswith(("/api/", "/health"))
+
+
+def _protocol_of(path: str, headers: Headers) -> Surface:
+    """What a caller speaks: by a place that is one protocol's alone, else by the header that Anthropic's clients send."""
+    for row in SURFACES:
+        if path == row.served_at or path.startswith(f"{row.served_at}/"):
+            return row
+    return ANTHROPIC_MESSAGES if any(name == _ANTHROPICS for name, _ in headers) else OPENAI_CHAT
 
 
 def invalid_body(error: ValidationError) -> InvalidInput:
@@ -137,21 +149,29 @@ def _headers(error: ModelScanError) -> dict[str, str]:
 async def on_modelscan_error(request: Request, error: Exception) -> Response:
     """Starlette's handler for our own errors."""
     assert isinstance(error, ModelScanError)
-    return answer_for(request.url.path, error)
+    return _answered(request, error)
 
 
 async def on_unexpected(request: Request, error: Exception) -> Response:
     """Starlette's handler for everything else, which it raises again for the log."""
     hint = "The service's log has the particulars."
-    return answer_for(request.url.path, ModelScanError(f"An unexpected {type(error).__name__}.", hint=hint))
+    return _answered(request, ModelScanError(f"An unexpected {type(error).__name__}.", hint=hint))
+
+
+def _answered(request: Request, error: ModelScanError) -> Response:
+    return answer_for(request.scope["path"], error, request.scope["headers"])
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """Starlette's own 404 and 405, in the caller's shape."""
     assert isinstance(error, HTTPException)
-    said = f"{request.method} {request.url.path}: {error.detail}."
-    if request.url.path.startswith("/v1/"):
-        body = _protocol_at(request.url.path).error_body(error.status_code, said, code="unknown_url")
+    path = request.scope["path"]
+    said = f"{request.method} {path}: {error.detail}."
+    if not _is_own(path):
+        if not path.startswith("/v1/") or path.startswith("/v1/v1/"):
+            said = f"{said} {_BASE_URLS}"
+        speaks = _protocol_of(path, request.scope["headers"])
+        body = speaks.error_body(error.status_code, said, code="unknown_url")
         return JSONResponse(body, error.status_code, error.headers)
     document: dict[str, Any] = {"type": "about:blank", "title": error.detail, "status": error.status_code}
     document |= {"detail": said, "hint": "docs/api.md lists what there is.", "code": "unknown_url"}
