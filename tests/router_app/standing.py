@@ -109,6 +109,11 @@ class Standing:
         row: dict[str, Any] = json.loads(file.read_bytes()[-4096:].splitlines()[-1])
         return row
 
+    def last_usage(self) -> tuple[int | None, int | None]:
+        """The prompt's and the answer's tokens in it, as the provider told them."""
+        row = self.last_row()
+        return (None, None) if row["estimated"] else (row["prompt_tokens"], row["completion_tokens"])
+
 
 @contextmanager
 def standing(folder: Path, dialects: Sequence[str], **routing: object) -> Iterator[Standing]:

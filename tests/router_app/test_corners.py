@@ -73,9 +73,7 @@ def told_by(stood: Standing, body: bytes, kind: str = SSE) -> None:
 
 
 def usage_of(stood: Standing) -> tuple[int | None, int | None]:
-    """What the provider told."""
-    row = stood.last_row()
-    return (None, None) if row["estimated"] else (row["prompt_tokens"], row["completion_tokens"])
+    return stood.last_usage()
 
 
 async def streamed_to_openai(stood: Standing, model: str) -> Reading:

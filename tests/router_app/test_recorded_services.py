@@ -94,8 +94,7 @@ def test_chats_of_services_reach_every_sdk(stood: Standing, dialect: str, name: 
     for ask in (openais_stream, claudes_stream, responses_stream) if stream else (openais, claudes, responses):
         reading = stood.tell(lambda ask=ask: ask(stood, model))  # type: ignore[misc]
         assert (reading.text, reading.usage) == ("".join(text for text, _ in pieces), (told[0][-1], told[1][-1]))
-        row = stood.last_row()
-        assert (row["prompt_tokens"], row["completion_tokens"]) == reading.usage
+        assert stood.last_usage() == reading.usage
 
 
 @pytest.mark.parametrize("name", PASSED)
