@@ -120,7 +120,7 @@ def _is_own(path: str) -> bool:
 
 
 def _protocol_of(path: str, headers: Headers) -> Surface:
-    """What a caller speaks: by a place that is one protocol's alone, else by the header that Anthropic's clients send."""
+    """What a caller speaks: by a place that is one protocol's alone, else by the header of Anthropic's clients."""
     for row in SURFACES:
         if path == row.served_at or path.startswith(f"{row.served_at}/"):
             return row
