@@ -59,7 +59,13 @@ def permitted_plan(routing: Routing, account: Account | None, name: str, client:
     allowed = _either(plan, *(_fitting(group, account, led) for group in (plan.targets, plan.fallbacks)))
     if allowed is None:
         raise account.allowance.refusal(name)
-    return allowed
+    fits = account.allowance.fits  # What else the rule names is none of the token's business.
+    return allowed._replace(missing=tuple(name for name in plan.missing if fits(*_split(name), led)))
+
+
+def _split(name: str) -> tuple[str, str]:
+    provider, _, model = name.partition("/")
+    return provider, model
 
 
 def _priced(plan: Plan, account: Account, prices: PriceBook, most: tuple[int, int]) -> tuple[Plan, Decimal]:

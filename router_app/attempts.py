@@ -24,9 +24,8 @@ _KEY_REFUSED = frozenset({401, 403})
 _TOO_MANY = 429
 _DOWN = frozenset({502, 503, 504, 529})
 """Answers that say that the provider is in trouble; a 500 may be about the one request."""
-_PASSING = _DOWN | {408, 409, _TOO_MANY, 500}
-"""Answers that the same request may not get again."""
-
+_PASSING = frozenset({408, 409, _TOO_MANY})
+"""Answers below 500 that the same request may not get again."""
 
 _NUMBER = re.compile(rb"(\d{1,9}(?:\.\d{1,9})?)\d*")
 
@@ -68,7 +67,7 @@ class Attempts:
                 if wait is None:
                     raise
             else:
-                if found.status not in _PASSING and found.status not in _KEY_REFUSED:
+                if found.status < 500 and found.status not in _PASSING and found.status not in _KEY_REFUSED:
                     return found
                 if other := self._other_key(lease, found.status):
                     lease = other
@@ -81,7 +80,7 @@ class Attempts:
                 await found.aclose()
             failures += 1
             self._exchange.retries += 1
-            await self._sleep(wait)
+            await self._pause(wait)
 
     async def _sent(
         self, url: str, headers: list[tuple[bytes, bytes]], body: bytes, lease: Lease | None
@@ -117,7 +116,7 @@ class Attempts:
         lease = pool.choose(self._provider, tokens)
         if lease is None and (waiting := pool.waiting(self._provider, tokens)):
             if self._retries and waiting.seconds <= self._serving.settings.longest_retry_seconds:
-                await self._sleep(waiting.seconds)
+                await self._pause(waiting.seconds)
                 lease = pool.choose(self._provider, tokens)
             if lease is None:
                 raise _none_now(self._provider, pool.waiting(self._provider, tokens) or waiting)
@@ -143,6 +142,11 @@ class Attempts:
         exchange.lease, exchange.key_id = lease, lease.key_id
         exchange.hiding = Hiding(lease.usable.secret.get_secret_value().encode())
         return lease
+
+    async def _pause(self, seconds: float) -> None:
+        """For the provider's sake, so that it is no overhead of ours."""
+        await self._sleep(seconds)
+        self._exchange.upstream_seconds += seconds
 
     def _left(self) -> float:
         """Seconds that the request may still take; raises UpstreamTimedOut where there are none."""

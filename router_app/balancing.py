@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from modelscan.clients.routing import Candidate, Plan
 from modelscan.settings import Balance
+from modelscan.types import Price, Tariff
+from modelscan.usage.prices import PriceBook
 
 __all__ = ["Balancer", "Load"]
 
@@ -23,7 +25,7 @@ class Load:
     running: int = 0
     requests: int = 0
     latency: float = 0.0
-    """Seconds to the first byte, a moving average; 0: unknown."""
+    """Seconds to the first byte, a moving average; 0: unknown; infinite where it did not answer the last time."""
     measured_at: float = 0.0
 
 
@@ -33,9 +35,11 @@ class Balancer:
     def __init__(
         self,
         *,
+        prices: Callable[[], PriceBook] = PriceBook,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
+        self._prices = prices
         self._clock = clock
         self._chance = chance
         self._loads: dict[tuple[str, str], Load] = {}
@@ -44,7 +48,7 @@ class Balancer:
             "least_used": lambda one: self.load(one).running + self.load(one).requests * 1e-9,
             "weighted": lambda one: -math.log(1.0 - self._chance()) / one.weight,
             "lowest_latency": self._latency,
-            "lowest_price": _price,
+            "lowest_price": self._price,
         }
 
     def order(self, plan: Plan) -> Sequence[Candidate]:
@@ -61,12 +65,25 @@ class Balancer:
             load = self._loads[key] = Load()
         return load
 
+    def price(self, candidate: Candidate) -> Price | Tariff | None:
+        """What counts now; of a model that the book of prices has nothing on, what its specification says."""
+        route = candidate.route
+        if version := self._prices().of(route.spec.provider, route.model):
+            return version.tariff
+        return next((one.price for one in route.spec.models if one.id == route.model), None)
+
     def began(self, load: Load, seconds: float) -> None:
         """It began to answer after so long."""
         now = self._clock()
-        fresh = load.latency and now - load.measured_at < _TRUSTED_SECONDS
+        fresh = 0 < load.latency < math.inf and now - load.measured_at < _TRUSTED_SECONDS
         load.latency = load.latency + _WEIGHT_OF_NEW * (seconds - load.latency) if fresh else seconds
         load.measured_at = now
+
+    def missed(self, load: Load) -> None:
+        """It was asked and did not answer. Of whom nothing is known the others come first, until it is tried again."""
+        now = self._clock()
+        if not load.latency or now - load.measured_at >= _TRUSTED_SECONDS:
+            load.latency, load.measured_at = math.inf, now
 
     def _latency(self, candidate: Candidate) -> float:
         """Who was not asked lately comes first, by one request: nothing else can tell how it does now."""
@@ -75,11 +92,9 @@ class Balancer:
             return load.latency
         return math.inf if load.running else 0.0
 
-
-def _price(candidate: Candidate) -> float:
-    """Dollars for a million tokens in and as many out; a price that is unknown is not low."""
-    route = candidate.route
-    price = next((one.price for one in route.spec.models if one.id == route.model), None)
-    if price is None or price.input_mtok is None or price.output_mtok is None:
-        return math.inf
-    return float(price.input_mtok + price.output_mtok)
+    def _price(self, candidate: Candidate) -> float:
+        """Dollars for a million tokens in and as many out; a price that is unknown is not low."""
+        price = self.price(candidate)
+        if price is None or price.input_mtok is None or price.output_mtok is None:
+            return math.inf
+        return float(price.input_mtok + price.output_mtok)

@@ -83,7 +83,7 @@ class Exchange:
     error_code: str | None = None
     cancelled: bool = False
     read_at: float = 0.0
-    """When the request had come whole."""
+    """When the request had come whole, less what was spent on it before."""
     upstream_seconds: float = 0.0
     """How long the provider was waited for."""
     explained: bool = False

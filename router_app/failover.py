@@ -43,7 +43,7 @@ class Failover:
         none of them can be asked this.
         """
         candidates = self._serving.balancer.order(self._plan)
-        if len(candidates) == 1:
+        if len(candidates) == 1 and not self._plan.missing:
             return await self._ask(candidates[0], self._serving.settings.retries)
         missed: list[_Missed] = []
         for place, candidate in enumerate(candidates):
@@ -77,15 +77,24 @@ class Failover:
         load.running += 1
         load.requests += 1
         before = exchange.upstream_seconds
-        found = await Attempts(self._serving, exchange, route, retries).answer(
-            outgoing.url, outgoing.headers, outgoing.body
-        )
+        try:
+            found = await Attempts(self._serving, exchange, route, retries).answer(
+                outgoing.url, outgoing.headers, outgoing.body
+            )
+        except ModelScanError as error:
+            if isinstance(error, UpstreamFailed):
+                self._serving.balancer.missed(load)
+            else:  # It was not asked; what an attempt met is noted there.
+                exchange.passed_by(f"skipped {error.code}")
+            raise
         if 300 <= found.status < 400 or found.status >= 600:
             await found.aclose()
             what = "a redirect, which is not followed" if found.status < 400 else f"{found.status}, which is no status"
             raise UpstreamFailed(f"{route.spec.provider} answered with {what}.")
         if found.status < 300:
             self._serving.balancer.began(load, exchange.upstream_seconds - before)
+        elif found.status >= 500 or found.status in _ANOTHER_MAY:
+            self._serving.balancer.missed(load)
         return found, outgoing
 
     def _missed(self, candidate: Candidate, error: ModelScanError) -> _Missed:
@@ -99,13 +108,15 @@ def _none_left(missed: list[_Missed], plan: Plan) -> ModelScanError:
     """One error for all: the caller's own where all refused what was asked, else who did not answer, and why."""
     if isinstance(missed[0].error, InvalidInput) and all(isinstance(one.error, InvalidInput) for one in missed):
         return missed[0].error
-    told = "; ".join(f"{one.candidate.name}: {one.why}" for one in missed)
+    whys = [(one.candidate.name, one.why) for one in missed]
+    whys += [(name, "nobody serves it here") for name in plan.missing]
+    told = "; ".join(f"{name}: {why}" for name, why in whys)
     waits = [one.retry_after for one in missed if one.retry_after is not None]
     kind = RateLimited if all(one.limited for one in missed) else NoCandidateLeft
     match = plan.rule.match if plan.rule else ""
     return kind(
         f"Nobody answered for {match!r}: {told}.",
         hint="modelscan routes explain shows how each of them does.",
-        candidates=[{"model": one.candidate.name, "why": one.why} for one in missed],
+        candidates=[{"model": name, "why": why} for name, why in whys],
         **({"retry_after": min(waits)} if waits else {}),
     )

@@ -83,9 +83,10 @@ class Inference:
             if self._serving.current is None:  # Tokens are read before what is served: nobody slips in.
                 await self._serving.routing()
             exchange.caller = self._serving.door.enter(headers)
+            at_the_door = time.perf_counter() - exchange.began
             body = await _read(receive, self._max_body)
             exchange.body_bytes = len(body)
-            exchange.read_at = time.perf_counter()
+            exchange.read_at = time.perf_counter() - at_the_door
             with Watch(receive, exchange, self._watches):
                 await self._answer(exchange, passed, body)
         except TooLarge as error:

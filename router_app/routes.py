@@ -1,6 +1,7 @@
 """The admin API's part about routing: the rules, and what a name leads to now."""
 
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any
 
 from starlette.requests import Request
@@ -77,7 +78,7 @@ class Routes:
         load = serving.balancer.load(candidate)
         waiting = serving.pool.waiting(provider)
         seconds = waiting.seconds if waiting else 0.0
-        price = next((one.price for one in candidate.route.spec.models if one.id == candidate.route.model), None)
+        price = serving.balancer.price(candidate)
         return {
             "model": candidate.name,
             "role": "target" if candidate in plan.targets else "fallback",
@@ -86,7 +87,7 @@ class Routes:
             "price": price.model_dump(mode="json") if price else None,
             "running": load.running,
             "requests": load.requests,
-            "first_byte_ms": round(load.latency * 1000, 3) if load.latency else None,
+            "first_byte_ms": round(load.latency * 1000, 3) if 0 < load.latency < inf else None,
             "circuit_open_seconds": round(serving.circuits.open_for(provider), 1),
-            "keys_rest_seconds": round(seconds, 1) if seconds < float("inf") else None,
+            "keys_rest_seconds": round(seconds, 1) if seconds < inf else None,
         }

@@ -49,7 +49,7 @@ class Serving:
         """The `host:port`s that the operator named, for the upstream's connections."""
         self.settings = settings
         self.circuits = Circuits(settings.circuit_faults, settings.circuit_seconds)
-        self.balancer = Balancer()
+        self.balancer = Balancer(prices=lambda: self.prices)
         self._journal = journal
         self._parts = parts
         self._first_seconds = first_seconds

@@ -80,7 +80,7 @@ async def asked(
         return answer, router.usage()
 
 
-@pytest.mark.parametrize("fault", [408, 409, 429, 500, 502, 503, 504, 529])
+@pytest.mark.parametrize("fault", [408, 409, 429, 500, 501, 502, 503, 504, 524, 529])
 def test_what_may_pass_is_tried_again(settings: Settings, fault: int) -> None:
     peer = Moody([fault, fault, 200])
     answer, rows = asyncio.run(asked(peer, settings))
@@ -156,6 +156,13 @@ def test_the_overhead_leaves_out_what_the_provider_took(settings: Settings) -> N
 
     answer, _ = asyncio.run(asked(Slow([200]), settings))
     assert 0 < int(answer.headers["x-modelscan-overhead-us"]) < 300_000
+
+
+def test_a_pause_for_the_providers_sake_is_no_overhead(settings: Settings) -> None:
+    peer = Moody([429, 200], headers={"retry-after": "0.4"})
+    answer, _ = asyncio.run(asked(peer, settings))
+    assert (answer.status_code, len(peer.keys)) == (200, 2)
+    assert 0 < int(answer.headers["x-modelscan-overhead-us"]) < 400_000
 
 
 @pytest.mark.parametrize(

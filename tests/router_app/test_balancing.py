@@ -1,6 +1,7 @@
 """In which order candidates are asked."""
 
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal
 from random import Random
 
@@ -9,7 +10,8 @@ import pytest
 from modelscan.clients.registry import Registry
 from modelscan.clients.routing import Candidate, Plan, Routing
 from modelscan.settings import Balance, RoutingRule
-from modelscan.types import Model, Price
+from modelscan.types import Model, Price, PriceVersion, Tariff
+from modelscan.usage.prices import PriceBook
 from router_app.balancing import Balancer
 from tests.clients.test_registry import BASE, served
 from tests.router_app.routers import a_spec
@@ -43,6 +45,29 @@ def test_in_order_is_as_it_is_written() -> None:
 
 def test_the_lowest_price_comes_first_and_one_that_is_unknown_is_not_low() -> None:
     assert order(Balancer(), plan("lowest_price")) == ["cheap", "dear", "unknown", "last"]
+
+
+def test_a_price_that_counts_since_goes_before_the_specifications() -> None:
+    rates = Tariff(input_mtok=Decimal("0.01"), output_mtok=Decimal("0.02"))
+    book = PriceBook([PriceVersion.of("dear", "echo", datetime(2026, 11, 1, tzinfo=UTC), rates, {})])
+    assert order(Balancer(prices=lambda: book), plan("lowest_price")) == ["dear", "cheap", "unknown", "last"]
+
+
+def test_a_failure_hides_what_is_known_of_nobody_and_is_over_after_a_minute() -> None:
+    clock = Clock()
+    balancer, found = Balancer(clock=clock), plan("lowest_latency")
+    loads = {provider: balancer.load(candidate) for provider, candidate in candidates(found).items()}
+    balancer.began(loads["dear"], 0.5)
+    for provider in ("dear", "unknown"):
+        balancer.missed(loads[provider])
+    balancer.began(loads["cheap"], 0.9)
+    assert (order(balancer, found), loads["dear"].latency) == (["dear", "cheap", "unknown", "last"], 0.5)
+    clock.now = 61
+    balancer.began(loads["cheap"], 0.9)
+    assert order(balancer, found) == ["dear", "unknown", "cheap", "last"]
+    balancer.began(loads["unknown"], 0.1)
+    balancer.missed(loads["dear"])
+    assert order(balancer, found) == ["unknown", "cheap", "dear", "last"]
 
 
 def test_the_least_used_has_the_fewest_running_then_the_fewest_ever() -> None:

@@ -105,6 +105,45 @@ def test_an_error_names_each_who_was_tried_or_skipped_and_why(settings: Settings
     assert "speechless no key skipped service-unavailable" in answer.headers["x-modelscan-path"]
 
 
+def test_who_is_skipped_stands_in_the_path_and_who_is_not_served_in_the_error(settings: Settings) -> None:
+    async def story() -> None:
+        peers = {"bad": Moody([503]), "keyless": Moody([200])}
+        rules = rule("bad/echo", "nobody/echo", fallbacks=["keyless/echo"])
+        routing = {"circuit_faults": 1, "circuit_seconds": 60}
+        async with router_over(settings, peers, routing, rules, keyless={"auth": Auth()}) as router:
+            await router.chat("bad/echo")
+            answer = await router.http.post("/v1/chat/completions", json=CHAT, headers=EXPLAIN)
+        path = "bad no key skipped circuit-open; keyless no key skipped no-usable-key"
+        assert answer.headers["x-modelscan-path"] == path
+        message = answer.json()["error"]["message"]
+        assert "bad/echo: bad failed 2 times in a row" in message
+        assert "nobody/echo: nobody serves it here" in message
+
+    asyncio.run(story())
+
+
+def test_who_is_not_served_is_named_beside_the_only_one_who_is(settings: Settings) -> None:
+    answer = chatted(settings, {"bad": Moody([404])}, rule("bad/echo", "nobody/echo"))
+    told = "bad/echo: answered with status 404; nobody/echo: nobody serves it here"
+    assert (answer.status_code, told in answer.json()["error"]["message"]) == (502, True)
+
+
+def test_who_fails_fast_does_not_come_first_for_that(settings: Settings) -> None:
+    async def story() -> None:
+        bad = Moody([404])
+        rules = rule("bad/echo", "good/echo", balance="lowest_latency")
+        async with router_over(settings, {"bad": bad, "good": Moody([200])}, {}, rules) as router:
+            answers = [await router.http.post("/v1/chat/completions", json=CHAT) for _ in range(4)]
+            seen = (await router.admin("GET", "/routes/explain", params={"model": "all"})).json()["candidates"]
+        assert ([answer.status_code for answer in answers], len(bad.keys)) == ([200] * 4, 1)
+        assert [(one["model"], one["first_byte_ms"] is None) for one in seen] == [
+            ("good/echo", False),
+            ("bad/echo", True),
+        ]
+
+    asyncio.run(story())
+
+
 def test_where_all_want_to_be_left_alone_the_caller_hears_for_how_long(settings: Settings) -> None:
     peers = {"one": Moody([429], {"retry-after": "60"}), "two": Moody([429], {"retry-after": "20"})}
     answer = chatted(settings, peers, rule("one/echo", "two/echo"))
