@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from modelscan.types import ClientSpec, Quirks
 from router_app.asking import Asked
 
-__all__ = ["ADAPTING"]
+__all__ = ["ADAPTING", "ask_for_usage"]
 
 _USUAL_FIELD = Quirks().max_tokens_field
 _SOME_TOKENS = 4096
@@ -15,7 +15,7 @@ _SOME_TOKENS = 4096
 def _chat_completions(asked: Asked, spec: ClientSpec, model: str) -> bool:
     if spec.quirks.max_tokens_required or spec.quirks.max_tokens_field != _USUAL_FIELD:
         _limit_as_it_likes(asked, spec, model)
-    return asked.members.get("stream") is True and _ask_for_usage(asked, spec)
+    return asked.members.get("stream") is True and ask_for_usage(asked, spec)
 
 
 def _limit_as_it_likes(asked: Asked, spec: ClientSpec, model: str) -> None:
@@ -31,7 +31,7 @@ def _limit_as_it_likes(asked: Asked, spec: ClientSpec, model: str) -> None:
         asked.put(quirks.max_tokens_field, known or _SOME_TOKENS)
 
 
-def _ask_for_usage(asked: Asked, spec: ClientSpec) -> bool:
+def ask_for_usage(asked: Asked, spec: ClientSpec) -> bool:
     """Have the stream end with its usage; True where the caller did not ask for that, so that it is hidden again.
 
     A provider that refuses `stream_options` says so by the quirk `stream_usage`: false.

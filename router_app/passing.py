@@ -7,6 +7,7 @@ from modelscan.errors import UpstreamFailed, WrongEndpoint
 from modelscan.types import Endpoint
 from modelscan.usage.estimate import reserved
 from modelscan.wire.openai_chat import OPENAI_CHAT
+from router_app.adapting import ask_for_usage
 from router_app.asking import Asked
 from router_app.exchange import Exchange
 from router_app.inference import Inference
@@ -33,6 +34,8 @@ PASSED = (
 """Their paths below the base URL, and below /v1 here."""
 _WITHOUT_ANSWER = frozenset({"/embeddings", "/moderations", "/rerank"})
 """Those whose answers hold no tokens that a model made."""
+_LIKE_CHATS = "/completions"
+"""Its streams tell their usage only where that is asked for."""
 _AS_ONE = (b"application/json", b"application/problem+json", b"text/plain")
 
 
@@ -65,20 +68,25 @@ class Passing(Inference):
                 hint="Ask a model of a provider that has one.",
                 protocol=route.spec.protocol,
             )
+        hide_usage = False
         if isinstance(asked, Form):
             body = asked.with_model(route.model)
         else:
             asked = asked.unchanged()  # It may have been made for another one before.
+            if self._endpoint.path == _LIKE_CHATS and asked.members.get("stream") is True:
+                hide_usage = ask_for_usage(asked, route.spec)
             asked.put("model", route.model)
             body = asked.body()
         url = filled(route, route.spec.url(self._endpoint, base_url=route.base, model=route.model))
         headers = static(route, passed if isinstance(asked, Form) else [])
-        return Outgoing(url, headers, body, partial(self._tell_or_pass, exchange))
+        return Outgoing(url, headers, body, partial(self._tell_or_pass, exchange, hide_usage))
 
-    async def _tell_or_pass(self, exchange: Exchange, answer: UpstreamAnswer, headers: Headers) -> None:
+    async def _tell_or_pass(
+        self, exchange: Exchange, hide_usage: bool, answer: UpstreamAnswer, headers: Headers
+    ) -> None:
         kind = next((value for name, value in headers if name == b"content-type"), b"")
         if answer.status >= 400 or is_event_stream(answer.headers) or kind.lower().startswith(_AS_ONE):
-            await self._tell(exchange, False, answer, headers)
+            await self._tell(exchange, hide_usage, answer, headers)
             return
         await exchange.start(answer.status, headers)
         try:

@@ -94,6 +94,24 @@ def test_a_streamed_completion_passes_event_by_event(settings: Settings) -> None
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_streamed_completion_is_asked_for_its_usage_which_is_hidden_again(settings: Settings, asks: bool) -> None:
+    async def story() -> None:
+        told = b'data: {"choices":[{"text":"a"}]}\n\n'
+        usage = b'data: {"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2}}\n\n'
+        peer = Scripted([told, usage, b"data: [DONE]\n\n"], content_type=b"text/event-stream")
+        options = {"stream_options": {"include_usage": True}} if asks else {}
+        async with scripted(peer, settings) as router:
+            body = {"model": "echo", "prompt": "x", "stream": True, **options}
+            answer = await router.http.post("/v1/completions", json=body)
+            (row,) = router.usage()
+        assert json.loads(peer.requests[0][1])["stream_options"] == {"include_usage": True}
+        assert answer.content == told + (usage if asks else b"") + b"data: [DONE]\n\n"
+        assert (row["prompt_tokens"], row["completion_tokens"]) == (1, 2)
+
+    asyncio.run(story())
+
+
 def test_what_a_provider_lacks_it_says_itself(settings: Settings) -> None:
     async def story() -> None:
         async with routed_to_reference(settings) as router:
