@@ -46,6 +46,7 @@ _NOT_RETURNED = frozenset(
     b"x-modelscan-provider x-request-id".split()
 )
 
+_BETA = b"anthropic-beta"
 _CLIENT = b"x-modelscan-client"
 _EXPLAIN = b"x-modelscan-explain"
 _SEE_LOG = "The service's log has the particulars."
@@ -125,6 +126,8 @@ class Inference:
         asked = asked.unchanged()  # It may have been made for another one before.
         if route.spec.protocol != self._protocol.name:
             translating = self._translating(exchange, asked, route)
+            if any(name == _BETA for name, _ in passed):  # What it asks for, only Anthropic's protocol can be asked.
+                exchange.dropped = ", ".join(filter(None, (exchange.dropped, _BETA.decode())))
             return Outgoing(filled(route, translating.url), static(route, []), translating.body, translating.relay)
         url = filled(route, self._endpoint_of(route))
         hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)

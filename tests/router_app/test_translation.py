@@ -63,6 +63,18 @@ def test_openais_client_chats_and_streams_with_each_provider(stood: Standing, pr
     stood.tell(story)
 
 
+def test_features_that_only_anthropics_protocol_can_be_asked_for_are_named_as_dropped(stood: Standing) -> None:
+    async def story() -> None:
+        async with serving(stood, "openai_chat") as router:
+            body = {"model": "echo", "messages": HELLO, "max_tokens": 9}
+            for more, dropped in [({}, "anthropic-beta"), ({"top_k": 1}, "top_k, anthropic-beta")]:
+                headers = {"anthropic-beta": "context-1m-2025-08-07"}
+                answer = await router.http.post("/v1/messages", json={**body, **more}, headers=headers)
+                assert (answer.status_code, answer.headers["x-modelscan-dropped"]) == (200, dropped)
+
+    stood.tell(story)
+
+
 @pytest.mark.parametrize("protocol", [one for one in ALL if one != "anthropic_messages"])
 def test_anthropics_client_chats_and_streams_with_each_provider(stood: Standing, protocol: str) -> None:
     async def story() -> None:
