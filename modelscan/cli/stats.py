@@ -85,6 +85,7 @@ def _say_over_time(rows: Sequence[UsageStat]) -> None:
 def _say_what_is_unsure(rows: Sequence[UsageStat]) -> None:
     unknown, guessed = sum(row.cost_unknown for row in rows), sum(row.estimated for row in rows)
     if unknown:
-        click.echo(f"The cost of {unknown:,} requests is unknown, and in no sum (+).", err=True)
+        whose = "1 request" if unknown == 1 else f"{unknown:,} requests"
+        click.echo(f"The cost of {whose} is unknown, and in no sum (+).", err=True)
     if guessed:
         click.echo(f"The tokens of {guessed:,} requests are an estimate, since their provider told none.", err=True)
