@@ -57,6 +57,8 @@ class Exchange:
     """What this request may use of the token's limits."""
     body_bytes: int = 0
     """Of the request."""
+    dense: bool = False
+    """Whether it holds letters of which a token has fewer bytes than of ASCII's."""
     client: str = ""
     """The name that the caller gives itself, for rules that ask."""
     route: Route | None = None

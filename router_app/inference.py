@@ -118,7 +118,8 @@ class Inference:
 
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         asked = Asked(body)
-        exchange.foreseen = sum(reserved(len(body), asked.members))
+        exchange.dense = not body.isascii()
+        exchange.foreseen = sum(reserved(len(body), asked.members, dense=exchange.dense))
         await self._answered(exchange, asked.members, partial(self._outgoing, exchange, passed, asked))
 
     def _outgoing(self, exchange: Exchange, passed: Headers, asked: Asked, route: Route) -> Outgoing:

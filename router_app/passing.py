@@ -56,7 +56,8 @@ class Passing(Inference):
         asked = form or Asked(body)
         members = {"model": asked.model} if isinstance(asked, Form) else asked.members
         if form is None:  # What a form's bytes come to, sound or a picture, is not told by their number.
-            exchange.foreseen = sum(reserved(len(body), members))
+            exchange.dense = not body.isascii()
+            exchange.foreseen = sum(reserved(len(body), members, dense=exchange.dense))
         await self._answered(exchange, members, partial(self._outgoing_as_it_is, exchange, passed, body, asked))
 
     def _outgoing_as_it_is(

@@ -22,9 +22,10 @@ def estimated_tokens(body_bytes: int) -> int:
     return -(-body_bytes // _BYTES_A_TOKEN)
 
 
-def reserved(body_bytes: int, members: Mapping[str, Any]) -> tuple[int, int]:
+def reserved(body_bytes: int, members: Mapping[str, Any], *, dense: bool = False) -> tuple[int, int]:
     """(prompt, completion) tokens to reserve for a request of that size and those members before it is sent.
 
+    A `dense` request counts twice: it is not in ASCII alone, and other letters come to up to a token for two bytes.
     The answer counts with the limit that the caller set, in any of the protocols, else with DEFAULT_COMPLETION, and as
     often as it is asked for at once (`n`).
     """
@@ -34,7 +35,7 @@ def reserved(body_bytes: int, members: Mapping[str, Any]) -> tuple[int, int]:
             limit = found
             break
     times = (_count(members["n"]) or 1) if "n" in members else 1
-    return estimated_tokens(body_bytes), min(limit * times, _MOST_RESERVED)
+    return estimated_tokens(body_bytes * (1 + dense)), min(limit * times, _MOST_RESERVED)
 
 
 def said_tokens(size: int, last: bytes, *, stream: bool) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import anthropic
 import httpx2
 import openai
+import orjson
 import pytest
 from anthropic.types import MessageParam
 from openai.types.chat import ChatCompletionUserMessageParam
@@ -172,6 +173,24 @@ def test_a_spent_budget_is_402_with_the_time_to_wait(settings: Settings) -> None
                 await app.message(max_tokens=100)
             assert also.value.status_code == 402
             assert also.value.response.json()["error"]["type"] == "billing_error"
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("letter", "status"), [("a", 200), ("\u4e2d", 402)])
+def test_letters_that_come_to_more_tokens_hold_more_of_a_budget(settings: Settings, letter: str, status: int) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router, callers(router, daily_tokens=500) as app:
+            size = len(letter.encode())
+            body = {
+                "model": "acme/echo",
+                "max_tokens": 1,
+                "messages": [{"role": "user", "content": letter * (1200 // size)}],
+            }
+            headers = {"authorization": f"Bearer {app.text}", "content-type": "application/json"}
+            sent = orjson.dumps(body)  # As it is, where other encoders write escapes.
+            answer = await router.http.post("/v1/chat/completions", content=sent, headers=headers)
+            assert answer.status_code == status
 
     asyncio.run(story())
 

@@ -30,6 +30,7 @@ def test_four_bytes_are_a_token(size: int, tokens: int) -> None:
 )
 def test_an_answer_is_reserved_up_to_its_limit(members: dict[str, Any], completion: int) -> None:
     assert reserved(400, members) == (100, completion)
+    assert reserved(400, members, dense=True) == (200, completion)
 
 
 @given(st.builds(Usage, st.none() | st.integers(0), st.none() | st.integers(0)), st.integers(0), st.integers(0))
