@@ -1,12 +1,13 @@
 """`modelscan stats`: usage added up, as a table with small charts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
 import click
 
 from modelscan.catalog.stats import stats as added_up
+from modelscan.catalog.tokens import list_tokens
 from modelscan.cli.catalogue import read_rows
 from modelscan.cli.charts import bar, sparkline
 from modelscan.cli.display import print_rows
@@ -35,7 +36,9 @@ def stats(session: Session, /, where: tuple[str, ...], **options: str | None) ->
     rows = read_rows(session, lambda database: added_up(database, asked))
     if rows and not session.as_json:
         _say_over_time(rows)
-    print_rows(session, rows, _columns(asked, rows), empty="No request was counted in that time.")
+    tokens = read_rows(session, list_tokens) if "token" in asked.by else ()
+    names = {token.id: token.name for token in tokens}
+    print_rows(session, rows, _columns(asked, rows, names), empty="No request was counted in that time.")
     if rows and not session.as_json:
         _say_what_is_unsure(rows)
 
@@ -48,11 +51,16 @@ def where_words(where: Sequence[str]) -> list[tuple[str, str]]:
     return [(name.strip(), value.strip()) for name, _, value in words]
 
 
-def _columns(asked: StatsQuery, rows: Sequence[UsageStat]) -> dict[str, Callable[[UsageStat], Any]]:
+def _columns(
+    asked: StatsQuery, rows: Sequence[UsageStat], tokens: Mapping[str, str]
+) -> dict[str, Callable[[UsageStat], Any]]:
+    """By the heading; `tokens` names those that are still there."""
     largest = max((row.requests for row in rows), default=0)
     form = _TIMES.get(asked.bucket or "", "")
     columns: dict[str, Callable[[UsageStat], Any]] = {"time": lambda row: f"{row.time:{form}}"} if form else {}
     columns |= {one: lambda row, one=one: getattr(row, one) for one in asked.by}  # type: ignore[misc]
+    if "token" in columns:
+        columns["token"] = lambda row: tokens.get(row.token or "", row.token)
     return columns | {
         "requests": lambda row: row.requests,
         "errors": lambda row: row.errors,

@@ -75,3 +75,13 @@ def test_a_line_shows_the_largest_of_each_share() -> None:
     assert sparkline([]) == ""
     assert sparkline([0, 0]) == "▁▁"
     assert sparkline([0, 7, 1, 0], width=2) == "█▂"
+
+
+def test_a_token_is_told_by_its_name_as_long_as_it_is_there(run: Run, home: Path, used: None) -> None:
+    issued = json.loads(run("tokens", "issue", "app", "--json").stdout)
+    rows = [an_event(utc_now(), token_id=token) for token in (issued["id"], "tok_gone")]
+    take_in(Database(home / "data" / "modelscan.duckdb"), *rows)
+    shown = run("stats", "--by", "token").stdout
+    assert "app" in shown
+    assert "tok_gone" in shown
+    assert issued["id"] not in shown
