@@ -128,7 +128,7 @@ def _own_version(_: Path) -> str:
 
 
 def _modelscan(_: Path, folder: Path, upstream: str, **env: str) -> Started:
-    """The real service with a key, the journal and the catalogue; its Prefect is elsewhere, and away."""
+    """The real service with a key, a caller's token and its limits, the journal and the catalogue; Prefect is away."""
     generated = {"MODELSCAN_GENERATION_PATH": str(folder / "generated")}
     service = Service(folder, {"PREFECT_API_URL": "http://127.0.0.1:9/api", **generated, **env})
     settings = load(environ=service.environment).settings
@@ -136,9 +136,12 @@ def _modelscan(_: Path, folder: Path, upstream: str, **env: str) -> Started:
     publish(settings, a_spec(upstream, "bench", (MODEL,), auth=Auth()))
     service.start()
     service.api("POST", "/api/keys/add", json={"provider": "bench", "api_key": KEY}).raise_for_status()
+    terms = {"models": [f"bench/{MODEL}"], "rpm": 10**8, "daily_tokens": 10**12}
+    issued = service.api("POST", "/api/tokens", json={"name": "bench", "terms": terms}).raise_for_status()
+    headers = {"authorization": f"Bearer {issued.json()['token']}"}
     assert service.process is not None
     (folder / "log").symlink_to("serve.log")
-    return Started(f"{service.url}/v1/chat/completions", f"bench/{MODEL}", service.process)
+    return Started(f"{service.url}/v1/chat/completions", f"bench/{MODEL}", service.process, headers)
 
 
 def _litellm(installed: Path, folder: Path, upstream: str) -> Started:
