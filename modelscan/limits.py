@@ -116,6 +116,11 @@ class Window(Generic[Amount]):
         self.reserved += amount
         return Held(self, amount)
 
+    def count(self, amount: Amount, now: float) -> None:
+        """Count what is used at once, and never given back."""
+        self.turn(now)
+        self.used += amount
+
     def restore(self, used: Amount, now: float) -> None:
         """Set what was used in the window that `now` is in, as the usage rows say at the start."""
         self.turn(now)

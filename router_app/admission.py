@@ -98,6 +98,8 @@ def _refuse_unknown(plan: Plan, account: Account) -> NoReturn:
 
 def _either(plan: Plan, targets: tuple[Candidate, ...], fallbacks: tuple[Candidate, ...]) -> Plan | None:
     """The plan with these alone, of whom the fallbacks are asked first where no target is left; None for nobody."""
+    if targets == plan.targets and fallbacks == plan.fallbacks:
+        return plan
     if not targets and not fallbacks:
         return None
     return plan._replace(targets=targets or fallbacks, fallbacks=fallbacks if targets else ())

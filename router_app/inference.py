@@ -88,7 +88,7 @@ class Inference:
             body = await _read(receive, self._max_body)
             exchange.body_bytes = len(body)
             exchange.read_at = time.perf_counter() - at_the_door
-            with Watch(receive, exchange, self._watches):
+            with Watch(receive, exchange, self._watches, scope.get("modelscan.task")):
                 await self._answer(exchange, passed, body)
         except TooLarge as error:
             await exchange.refuse(error)

@@ -48,16 +48,19 @@ class Watch:
 
     __slots__ = ("_among", "_exchange", "_left", "_receive", "_task", "_watching")
 
-    def __init__(self, receive: Receive, exchange: Exchange, among: Watches) -> None:
+    def __init__(
+        self, receive: Receive, exchange: Exchange, among: Watches, task: "asyncio.Task[object] | None" = None
+    ) -> None:
+        """`task` is the one of the request, where it is known already."""
         self._receive = receive
         self._exchange = exchange
         self._among = among
         self._left = False
-        self._task: asyncio.Task[object] | None = None
+        self._task = task
         self._watching: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
-        self._task = asyncio.current_task()
+        self._task = self._task or asyncio.current_task()
         self._among.add(self)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:

@@ -115,7 +115,7 @@ class Account:
                 raise cost.refusal(self.token.name, usd, now)
         self.running += 1
         for limit in self._requests:
-            limit.window.reserve(1, now).settle(1)  # However it ends, it was a request.
+            limit.window.count(1, now)  # However it ends, it was a request.
         held = [limit.window.reserve(amount, now) for limit, amount in zip(self._tokens, asked, strict=True)]
         return Hold(self, held, [cost.window.reserve(usd, now) for cost in self._usd])
 
