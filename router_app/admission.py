@@ -14,6 +14,8 @@ from router_app.exchange import Exchange
 __all__ = ["Uses", "admitted", "permitted_plan"]
 
 _ZERO = Decimal(0)
+_REMEMBERED = 1024
+"""Plans of a token; callers may ask for any name, so they are forgotten together once there are more."""
 
 
 Uses = Literal["nothing", "prompt", "prompt and answer"]
@@ -53,6 +55,18 @@ def permitted_plan(routing: Routing, account: Account | None, name: str, client:
     """
     if account is None or not account.allowance.bounded:
         return routing.plan(name, client)
+    allowance = account.allowance
+    if allowance.routing is not routing:
+        allowance.routing, allowance.plans = routing, {}
+    plan: Plan | None = allowance.plans.get((name, client))
+    if plan is None:
+        if len(allowance.plans) >= _REMEMBERED:
+            allowance.plans.clear()
+        plan = allowance.plans[name, client] = _permitted(routing, account, name, client)
+    return plan
+
+
+def _permitted(routing: Routing, account: Account, name: str, client: str) -> Plan:
     try:
         plan = routing.plan(name, client)
     except NotFound:

@@ -1,13 +1,12 @@
 """Which models a token may use."""
 
+from typing import Any
+
 from modelscan.errors import ModelNotAllowed
 from modelscan.globs import glob_pattern
 from modelscan.types import TokenTerms
 
 __all__ = ["Allowance"]
-
-_REMEMBERED = 1024
-"""Answers; callers may ask for any name, so they are forgotten together once there are more."""
 
 
 class Allowance:
@@ -18,20 +17,14 @@ class Allowance:
         self._terms = terms
         self._models = tuple(glob_pattern(glob) for glob in terms.models)
         self._providers = tuple(glob_pattern(glob) for glob in terms.providers)
-        self._known: dict[tuple[str, str, str], bool] = {}
+        self.routing: object = None
+        self.plans: dict[tuple[str, str], Any] = {}
+        """Remembered by whoever routes, by name and client: what `routing`, of which they are, leaves of its plans."""
         self.bounded = bool(self._models or self._providers)
         """Whether anything is not allowed."""
 
     def fits(self, provider: str, model: str, asked: str = "") -> bool:
         """Whether `provider` may be asked for `model`; `asked` is the name that led there, where a rule gave it."""
-        known = self._known.get((provider, model, asked))
-        if known is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            known = self._known[provider, model, asked] = self._fits(provider, model, asked)
-        return known
-
-    def _fits(self, provider: str, model: str, asked: str) -> bool:
         if self._providers and not any(one.fullmatch(provider) for one in self._providers):
             return False
         names = (f"{provider}/{model}", model, asked)
