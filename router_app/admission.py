@@ -33,7 +33,9 @@ def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any], u
         return routing.plan(exchange.asked_model, client)
     plan, usd, tokens = permitted_plan(routing, account, exchange.asked_model, client), _ZERO, 0
     if account.counts_tokens or account.counts_usd:
-        prompt, completion = (0, 0) if uses == "nothing" else _reserved(exchange, members)
+        prompt = completion = 0
+        if uses != "nothing":
+            prompt, completion = reserved(exchange.body_bytes, members, dense=exchange.dense)
         if uses == "prompt":
             completion = 0
         tokens = prompt + completion
@@ -41,10 +43,6 @@ def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any], u
             plan, usd = _priced(plan, account, exchange.serving.prices, (prompt, completion))
     exchange.hold = account.reserve(tokens, usd, exchange.serving.door.book.clock())
     return plan
-
-
-def _reserved(exchange: Exchange, members: Mapping[str, Any]) -> tuple[int, int]:
-    return reserved(exchange.body_bytes, members, dense=exchange.dense)
 
 
 def permitted_plan(routing: Routing, account: Account | None, name: str, client: str = "") -> Plan:
