@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings as property_settings
 
+from modelscan.redaction import redact
 from modelscan.settings import Settings
 from tests.places import settings_in
 
@@ -30,6 +31,13 @@ def no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("MODELSCAN_", "ANTHROPIC_", "OPENAI_")) and name != "MODELSCAN_CORPUS":
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def no_secret_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process's redactor forget what it is told in a test: the next may use the same text as a name."""
+    monkeypatch.setattr(redact, "_known", redact._known)
+    monkeypatch.setattr(redact, "_pattern", redact._pattern)
 
 
 @pytest.fixture(autouse=True)
