@@ -33,8 +33,21 @@ def admin_token(data_dir: Path, environ: Mapping[str, str]) -> str:
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(token)
-    fresh.replace(path)
-    return token
+    try:
+        return _first(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _first(fresh: Path, path: Path) -> str:
+    """The token of the router process that was the first to make one: all of them open with the same."""
+    try:
+        os.link(fresh, path)
+    except OSError:  # It is there, or this file system has no links.
+        if path.exists() and (kept := path.read_text().strip()):
+            return kept
+        fresh.replace(path)
+    return path.read_text().strip()
 
 
 class AdminOnly:

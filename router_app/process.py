@@ -11,12 +11,14 @@ from starlette.types import ASGIApp
 
 from modelscan.catalog.database import Database
 from modelscan.catalog.detached import DetachedDatabase
+from modelscan.catalog.generations import FileGenerations
 from modelscan.settings import Settings, load
 from modelscan.sources.http import tls
 from modelscan.types import Identifier
 from router_app.app import create_app
 from router_app.companions import Companions
 from router_app.dispatch import Dispatcher
+from router_app.following import follow
 from router_app.gate import Gate
 from router_app.service import Service
 
@@ -51,18 +53,21 @@ async def running(
         dispatcher = Dispatcher(
             service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake
         )
+        generations = FileGenerations(database)  # Before the first look at the catalogue: nothing is missed between.
         service.start()
         companions.start()
+        following = asyncio.create_task(follow(service, generations))
         dispatching = asyncio.create_task(_dispatch(service, dispatcher, url))
         try:
             yield create_app(service, token)
         finally:
             dispatching.cancel()
+            following.cancel()
             seconds = settings.server.drain_seconds
             _, cancelled = await asyncio.gather(companions.stop(), gate.close("draining", seconds))
             if cancelled:
                 _log.warning("%d requests did not finish in %g s", cancelled, seconds)
-            await asyncio.gather(dispatching, return_exceptions=True)
+            await asyncio.gather(dispatching, following, return_exceptions=True)
             await service.close()
             await asyncio.to_thread(database.close)
 

@@ -3,6 +3,7 @@
 import difflib
 
 from modelscan.catalog.database import Connection, Database
+from modelscan.catalog.generations import FileGenerations
 from modelscan.catalog.options import get_option, set_option
 from modelscan.catalog.rows import json_text, query, rows, storable
 from modelscan.errors import ProviderNotFound
@@ -45,7 +46,7 @@ def publish(
             discovery_id=discovery_id,
         )
         connection.execute(query("save_version"), published.model_dump(mode="python"))
-        set_option(connection, _GENERATION, str(_generation(connection) + 1))
+        _next_generation(database, connection)
     return published
 
 
@@ -88,6 +89,13 @@ def snapshot(database: Database) -> tuple[int, tuple[SdkVersion, ...]]:
 
 def _generation(connection: Connection) -> int:
     return int(get_option(connection, _GENERATION, "0"))
+
+
+def _next_generation(database: Database, connection: Connection) -> int:
+    number = _generation(connection) + 1
+    set_option(connection, _GENERATION, str(number))
+    FileGenerations(database).announce(number)
+    return number
 
 
 def _save_provider(connection: Connection, spec: ClientSpec) -> None:
