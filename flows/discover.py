@@ -2,8 +2,10 @@
 
 import asyncio
 from functools import partial
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
 from modelscan.sources.gather import first_wave, second_wave, with_named_base_url
 from modelscan.sources.source import SourceRequest
@@ -24,7 +26,10 @@ __all__ = ["discover_provider"]
 
 @flow(name="discover-provider", flow_run_name="discover {identifier}", persist_result=False)
 async def discover_provider(
-    identifier: str, base_url: str | None = None, refresh: bool = False, deep: bool = False
+    identifier: Annotated[str, Field(min_length=1, max_length=256, examples=["deepseek/deepseek-chat"])],
+    base_url: Annotated[str | None, Field(max_length=2048, examples=["http://gpu.local:8000/v1"])] = None,
+    refresh: bool = False,
+    deep: bool = False,
 ) -> str:
     """Find out how to talk to a model or a provider, prove it, and serve it.
 

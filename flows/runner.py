@@ -1,4 +1,4 @@
-"""`python -m flows.runner`: takes the scheduled runs of its deployment and executes them here, where all is warm."""
+"""`python -m flows.runner`: takes the runs of our deployments that are due, and executes them where all is warm."""
 
 import asyncio
 import json
@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Mapping
 from uuid import UUID
 
 import anyio
@@ -21,17 +22,20 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import Pause, PrefectException
 from prefect.flow_engine import run_flow_async
 from prefect.states import Crashed
-from prefect.types.entrypoint import EntrypointType
 from pydantic import SecretStr
 
-from flows.discover import discover_provider
-from modelscan import __version__
+from flows.deployments import DEPLOYMENTS
+from modelscan.types import utc_now
 from tasks.bench import the_bench
+from tasks.deploying import Deployment, deploy
+from tasks.missed import MISSED, newest
 
 __all__ = ["main"]
 
+Rows = Mapping[UUID, Deployment]
+"""The deployments by Prefect's ids."""
+
 _POLL_SECONDS = 0.5
-_AT_ONCE = 4
 _MASTER = b"master "
 _log = logging.getLogger(__name__)
 
@@ -91,12 +95,12 @@ async def _serve(wake: asyncio.Event) -> None:
         while error := await client.api_healthcheck():
             _say(state="starting", detail=f"waiting for the Prefect API ({type(error).__name__})")
             await asyncio.sleep(_POLL_SECONDS)
-        deployment = await _deploy()
-        await _crash_leftovers(client, deployment)
-        _say(state="ready", deployment=str(deployment))
+        rows = await deploy(client, DEPLOYMENTS, the_bench().settings.schedules)
+        await _crash_leftovers(client, rows)
+        _say(state="ready", deployments=sorted(row.name for row in rows.values()))
         running: dict[UUID, asyncio.Task[None]] = {}
         try:
-            await _poll(client, deployment, wake, running)
+            await _poll(client, rows, wake, running)
         finally:
             for task in running.values():
                 task.cancel()
@@ -104,32 +108,39 @@ async def _serve(wake: asyncio.Event) -> None:
 
 
 async def _poll(
-    client: PrefectClient, deployment: UUID, wake: asyncio.Event, running: dict[UUID, asyncio.Task[None]]
+    client: PrefectClient, rows: Rows, wake: asyncio.Event, running: dict[UUID, asyncio.Task[None]]
 ) -> None:
+    at_once = the_bench().settings.runner.parallel_runs
     while True:
-        if len(running) < _AT_ONCE:
-            for run in await _scheduled(client, deployment):
-                if run.id not in running and len(running) < _AT_ONCE:
-                    running[run.id] = asyncio.create_task(_execute(run, running))
+        if len(running) < at_once:
+            for run in await _due(client, rows):
+                if run.id not in running and len(running) < at_once:
+                    running[run.id] = asyncio.create_task(_execute(run, rows, running))
         wake.clear()
         with anyio.move_on_after(_POLL_SECONDS):
             await wake.wait()
 
 
-async def _scheduled(client: PrefectClient, deployment: UUID) -> list[FlowRun]:
+async def _due(client: PrefectClient, rows: Rows) -> list[FlowRun]:
+    """What is to be executed now. What a schedule asked for while nobody was there is done once."""
     try:
-        return await client.get_scheduled_flow_runs_for_deployments([deployment])
+        found = await client.get_scheduled_flow_runs_for_deployments(list(rows), utc_now())
+        due, missed = newest(found)
+        for run in missed:
+            await client.set_flow_run_state(run.id, MISSED, force=True)
     except (PrefectException, httpx.HTTPError) as error:
         _log.warning("the Prefect API did not answer: %s", error)
         return []
+    return due
 
 
-async def _execute(run: FlowRun, running: dict[UUID, asyncio.Task[None]]) -> None:
+async def _execute(run: FlowRun, rows: Rows, running: dict[UUID, asyncio.Task[None]]) -> None:
     """One run, limited in time; whatever becomes of it, the loop goes on."""
-    seconds = the_bench().settings.discovery.run_seconds
+    row = rows[run.deployment_id] if run.deployment_id else DEPLOYMENTS[0]
+    seconds = row.seconds(the_bench().settings)
     try:
         async with asyncio.timeout(seconds):
-            await run_flow_async(discover_provider, flow_run=run, parameters=run.parameters, return_type="state")
+            await run_flow_async(row.flow, flow_run=run, parameters=run.parameters, return_type="state")
     except Pause:
         _log.info("%s waits for approval", run.name)
     except TimeoutError:
@@ -140,24 +151,12 @@ async def _execute(run: FlowRun, running: dict[UUID, asyncio.Task[None]]) -> Non
         running.pop(run.id, None)
 
 
-async def _deploy() -> UUID:
-    """Make the deployment known, so that the UI and the API can ask for runs of it."""
-    deployment = await discover_provider.ato_deployment(
-        name="discover-provider",
-        description="Find out how to talk to a model or a provider, prove it, and serve it.",
-        tags=["modelscan"],
-        version=__version__,
-        entrypoint_type=EntrypointType.MODULE_PATH,
-    )
-    return await deployment.aapply()
-
-
-async def _crash_leftovers(client: PrefectClient, deployment: UUID) -> None:
+async def _crash_leftovers(client: PrefectClient, rows: Rows) -> None:
     """Runs that a runner before this one was executing when it died."""
     busy = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])
     for run in await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=[deployment]), state=FlowRunFilterState(type=busy)
+            deployment_id=FlowRunFilterDeploymentId(any_=list(rows)), state=FlowRunFilterState(type=busy)
         )
     ):
         await client.set_flow_run_state(run.id, Crashed(message="The runner that executed it ended."), force=True)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 from modelscan.settings.rules import RoutingRule
 
@@ -13,12 +13,21 @@ __all__ = [
     "DiscoverySettings",
     "GenerationSettings",
     "KeySettings",
+    "NO_SCHEDULE",
     "PrefectSettings",
     "RoutingSettings",
+    "RunnerSettings",
+    "ScheduleSettings",
     "ServerSettings",
     "Settings",
     "UsageSettings",
 ]
+
+NO_SCHEDULE = "off"
+"""A schedule that is none: a variable cannot be empty."""
+
+
+_CRON = r"^(off|@(hourly|daily|weekly|monthly)|([0-9A-Za-z*/,#-]+ +){4}[0-9A-Za-z*/,#-]+)$"
 
 
 class _Section(BaseModel):
@@ -113,6 +122,34 @@ class PrefectSettings(_Section):
     """The port of the Prefect API and UI beside the router; taken by another program, or 0: a free one."""
 
 
+class RunnerSettings(_Section):
+    """`runner:`"""
+
+    parallel_runs: int = Field(default=4, ge=0, le=64)
+    """How many flow runs are executed at once beside the router; 0: none, workers elsewhere do."""
+    catalogue_seconds: float = Field(default=3600.0, gt=0)
+    """For one run over the whole catalogue; a discovery has `discovery.run_seconds`."""
+
+
+class ScheduleSettings(_Section):
+    """`schedules:` (cron expressions in UTC; `off` or empty: on demand alone)"""
+
+    rediscover_catalog: str = Field(default="17 3 * * *", pattern=_CRON)
+    """When every known provider is asked again."""
+    refresh_prices: str = Field(default="41 */6 * * *", pattern=_CRON)
+    """When prices are fetched."""
+    verify_clients: str = Field(default="29 4 * * 0", pattern=_CRON)
+    """When published clients are proved anew."""
+    maintain: str = Field(default="53 2 * * *", pattern=_CRON)
+    """When old rows, files and flow runs are removed."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _off(cls, value: object) -> object:
+        """YAML reads a bare `off` as false, and nothing as null."""
+        return NO_SCHEDULE if value in (None, False, "") else value
+
+
 class RoutingSettings(_Section):
     """`routing:`"""
 
@@ -163,6 +200,8 @@ class Settings(_Section):
     )  # Not `keys`: dict(settings), which Prefect makes, would take it for a method.
     prefect: PrefectSettings = PrefectSettings()
     routing: RoutingSettings = RoutingSettings()
+    runner: RunnerSettings = RunnerSettings()
+    schedules: ScheduleSettings = ScheduleSettings()
     usage: UsageSettings = UsageSettings()
 
     @property

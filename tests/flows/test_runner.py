@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -16,8 +17,11 @@ from prefect.states import Suspended
 from pydantic import SecretStr
 
 from flows import runner
+from flows.deployments import DEPLOYMENTS
+from modelscan.settings import DiscoverySettings, RunnerSettings, Settings
 
 DEPLOYMENT = uuid4()
+ROWS = {DEPLOYMENT: DEPLOYMENTS[0]}
 
 
 class Client:
@@ -41,8 +45,9 @@ class Client:
         self.unhealthy -= 1
         return ConnectionError("not yet") if self.unhealthy >= 0 else None
 
-    async def get_scheduled_flow_runs_for_deployments(self, deployments: list[UUID]) -> list[FlowRun]:
+    async def get_scheduled_flow_runs_for_deployments(self, deployments: list[UUID], before: datetime) -> list[FlowRun]:
         assert deployments == [DEPLOYMENT]
+        assert before <= datetime.now(UTC)
         answer = self.answers.pop(0) if self.answers else list(self.waiting)
         if isinstance(answer, Exception):
             raise answer
@@ -57,14 +62,18 @@ class Client:
 
 
 def a_run(name: str = "discover demo/echo") -> FlowRun:
-    return cast("FlowRun", SimpleNamespace(id=uuid4(), name=name, parameters={"identifier": "demo/echo"}))
+    asked = {"parameters": {"identifier": "demo/echo"}, "deployment_id": DEPLOYMENT}
+    return FlowRun(flow_id=uuid4(), name=name, **asked)
+
+
+def limited(seconds: float) -> Settings:
+    return Settings(discovery=DiscoverySettings(run_seconds=seconds), runner=RunnerSettings(parallel_runs=4))
 
 
 @pytest.fixture(autouse=True)
 def bench(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """A bench with nothing but the limit of a run."""
-    settings = SimpleNamespace(discovery=SimpleNamespace(run_seconds=0.05))
-    found = SimpleNamespace(settings=settings)
+    found = SimpleNamespace(settings=limited(0.05))
     monkeypatch.setattr(runner, "the_bench", lambda: found)
     monkeypatch.setattr(runner, "_POLL_SECONDS", 0.01)
     return found
@@ -84,7 +93,7 @@ def executed(monkeypatch: pytest.MonkeyPatch) -> list[FlowRun]:
 
 async def polled(client: Client, executed: list[FlowRun], count: int) -> None:
     running: dict[UUID, asyncio.Task[None]] = {}
-    polling = asyncio.create_task(runner._poll(cast("PrefectClient", client), DEPLOYMENT, asyncio.Event(), running))
+    polling = asyncio.create_task(runner._poll(cast("PrefectClient", client), ROWS, asyncio.Event(), running))
     async with asyncio.timeout(20):
         while len(executed) < count or running:  # noqa: ASYNC110 - the runs end by themselves
             await asyncio.sleep(0.005)
@@ -103,7 +112,7 @@ def test_what_is_scheduled_is_executed_once_and_an_api_that_fails_is_asked_again
 
 
 def test_no_more_than_a_few_run_at_once(monkeypatch: pytest.MonkeyPatch, bench: SimpleNamespace) -> None:
-    bench.settings.discovery.run_seconds = 20
+    bench.settings = limited(20)
     most, now, done = 0, 0, list[FlowRun]()
 
     async def execute(_flow: object, *, flow_run: FlowRun, **_: object) -> None:
@@ -118,7 +127,7 @@ def test_no_more_than_a_few_run_at_once(monkeypatch: pytest.MonkeyPatch, bench: 
     monkeypatch.setattr(runner, "run_flow_async", execute)
     client = Client(waiting=[a_run(str(number)) for number in range(9)])
     asyncio.run(polled(client, done, 9))
-    assert most == runner._AT_ONCE
+    assert most == 4
     assert sorted(run.name for run in done) == [str(number) for number in range(9)]
 
 
@@ -141,7 +150,7 @@ def test_a_run_that_hangs_or_breaks_ends_alone(
     monkeypatch.setattr(runner, "run_flow_async", execute)
     run = a_run()
     running: dict[UUID, asyncio.Task[None]] = {run.id: cast("asyncio.Task[None]", None)}
-    asyncio.run(runner._execute(run, running))
+    asyncio.run(runner._execute(run, ROWS, running))
     assert running == {}
     assert [(record.levelno, said in record.message) for record in caplog.records] == [(level, True)]
 
@@ -155,14 +164,14 @@ def test_a_suspended_run_gives_its_place_back(
     monkeypatch.setattr(runner, "run_flow_async", execute)
     run = a_run()
     running: dict[UUID, asyncio.Task[None]] = {run.id: cast("asyncio.Task[None]", None)}
-    asyncio.run(runner._execute(run, running))
+    asyncio.run(runner._execute(run, ROWS, running))
     assert (running, caplog.records) == ({}, [])
 
 
 def test_runs_that_a_dead_runner_left_are_crashed() -> None:
     client = Client()
     client.leftovers = [a_run(), a_run()]
-    asyncio.run(runner._crash_leftovers(cast("PrefectClient", client), DEPLOYMENT))
+    asyncio.run(runner._crash_leftovers(cast("PrefectClient", client), ROWS))
     assert client.states == {run.id: "Crashed" for run in client.leftovers}
 
 
@@ -180,14 +189,14 @@ def test_it_waits_for_the_api_and_ends_what_runs_when_it_is_ended(
             cancelled.append(flow_run.name)
             raise
 
-    async def deploy() -> UUID:
-        return DEPLOYMENT
+    async def deploy(*_: object) -> runner.Rows:
+        return ROWS
 
     async def story() -> None:
         monkeypatch.setattr(runner, "get_client", lambda: Client([a_run("one")], unhealthy=2))
-        monkeypatch.setattr(runner, "_deploy", deploy)
+        monkeypatch.setattr(runner, "deploy", deploy)
         monkeypatch.setattr(runner, "run_flow_async", execute)
-        monkeypatch.setattr(runner, "the_bench", lambda: SimpleNamespace(settings=_unlimited()))
+        monkeypatch.setattr(runner, "the_bench", lambda: SimpleNamespace(settings=limited(600)))
         serving = asyncio.create_task(runner._serve(asyncio.Event()))
         async with asyncio.timeout(20):
             await began.wait()
@@ -198,11 +207,7 @@ def test_it_waits_for_the_api_and_ends_what_runs_when_it_is_ended(
     assert cancelled == ["one"]
     said = capsys.readouterr().out.splitlines()
     assert said[0] == '{"state": "starting", "detail": "waiting for the Prefect API (ConnectionError)"}'
-    assert said[-1] == f'{{"state": "ready", "deployment": "{DEPLOYMENT}"}}'
-
-
-def _unlimited() -> SimpleNamespace:
-    return SimpleNamespace(discovery=SimpleNamespace(run_seconds=600))
+    assert said[-1] == '{"state": "ready", "deployments": ["discover-provider"]}'
 
 
 def test_the_master_keys_that_come_on_standard_input_are_taken_in_turn(

@@ -1,0 +1,16 @@
+"""What can be asked for in the Prefect UI, over its API, and by a schedule; prefect.yaml says the same."""
+
+from flows.discover import discover_provider
+from tasks.deploying import Deployment
+
+__all__ = ["DEPLOYMENTS"]
+
+DEPLOYMENTS = (
+    Deployment(
+        discover_provider,
+        "discover-provider",
+        "Find out how to talk to a model or a provider, prove it, and serve it.",
+        tags=("modelscan", "on-demand"),
+    ),
+)
+"""One row a flow. Whoever adds one adds its section in prefect.yaml, and its setting where it has a schedule."""
