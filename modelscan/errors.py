@@ -9,6 +9,7 @@ ModelScanError
 │   ├── UnknownIdentifier        no source knows it (`nearest` lists the known names)
 │   ├── UnknownModel             nothing served has that name
 │   ├── AmbiguousModel           several providers serve it (`choices` lists them)
+│   ├── ChangeNotFound           no such change of what sources say was found
 │   ├── DecisionNotFound
 │   ├── DiscoveryNotFound
 │   ├── KeyNotFound              the provider has no such key
@@ -33,7 +34,7 @@ ModelScanError
 │   └── GenerationRefused        the gate or the publisher refused the file
 ├── SourceUnavailable            one source could not be asked (a gap, never fatal to a run)
 ├── HostRefused                  an address that nobody trusted named, or a private one
-├── NotWaiting                   the discovery does not wait for approval
+├── NotWaiting                   the discovery, or the change, does not wait for approval
 ├── KeyLimitReached              a provider holds 100 keys at most
 ├── NoUsableKey                  the provider needs a key and none can be used
 ├── RateLimited                  all that could be asked wants to be left alone for a while
@@ -55,6 +56,7 @@ __all__ = [
     "CandidateRefused",
     "CatalogBusy",
     "CatalogError",
+    "ChangeNotFound",
     "CircuitOpen",
     "DecisionNotFound",
     "DiscoveryFailed",
@@ -145,6 +147,10 @@ class UnknownModel(NotFound):
 
 class AmbiguousModel(NotFound):
     code = "ambiguous-model"
+
+
+class ChangeNotFound(NotFound):
+    code = "change-not-found"
 
 
 class DecisionNotFound(NotFound):

@@ -5,6 +5,16 @@ from modelscan.types.base import Frozen, canonical_json, digest_of, utc_now
 from modelscan.types.catalogue import ApiKey, Provider, SdkVersion, UsageEvent
 from modelscan.types.decision import Decision, DecisionKind
 from modelscan.types.discovery import Discovery, DiscoveryError, DiscoveryState, DiscoveryStep
+from modelscan.types.drift import (
+    DriftEvent,
+    DriftEvidence,
+    DriftKind,
+    DriftState,
+    FeedEntry,
+    ModelState,
+    Observed,
+    ProviderState,
+)
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
 from modelscan.types.identifier import Identifier, ModelId, ProviderId, fits_a_path, is_model_id
 from modelscan.types.price import PriceSource, PriceVersion, Rates, Tariff, Tier
@@ -39,8 +49,13 @@ __all__ = [
     "DiscoveryState",
     "DiscoveryStep",
     "Dossier",
+    "DriftEvent",
+    "DriftEvidence",
+    "DriftKind",
+    "DriftState",
     "Endpoint",
     "Fact",
+    "FeedEntry",
     "FinishReason",
     "Frozen",
     "Identifier",
@@ -48,13 +63,16 @@ __all__ = [
     "Level",
     "Model",
     "ModelId",
+    "ModelState",
     "ModelSummary",
+    "Observed",
     "Operation",
     "Price",
     "PriceSource",
     "PriceVersion",
     "Provider",
     "ProviderId",
+    "ProviderState",
     "Quirks",
     "Rates",
     "Reprice",
