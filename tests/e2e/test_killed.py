@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 
 import httpx2
@@ -19,6 +20,7 @@ import pytest
 from bench.router import peer, tree
 from modelscan.catalog.connection import Refused
 from modelscan.catalog.database import Database
+from modelscan.catalog.rows import rows
 from modelscan.errors import ModelScanError
 from modelscan.settings import Settings, load
 from modelscan.types import Auth
@@ -26,6 +28,7 @@ from tests.e2e.service import CHECKOUT, Service, eventually
 from tests.router_app.routers import a_spec, publish
 
 KEY = "sk-killed-0123456789abcdef"
+PRICE = {"price.input_mtok": "0.27", "price.output_mtok": "1.1"}
 KILLS = 20
 CALLERS = 8
 KINDS = ("plain", "stream", "plain", "fail", "unknown")
@@ -150,6 +153,7 @@ def test_killed_twenty_times_under_load_every_answered_request_has_its_row_once(
     left = [path for path in settings_of(router).journal_dir.iterdir() if path.suffix not in (".jsonl", ".new")]
     assert left == []  # No segment was set aside as one that cannot be read.
     assert counted(router) == summed(router)
+    assert Decimal(str(counted(router)["monthly_usd"])) > 0
     secrets = [KEY.encode(), caller["authorization"].split()[1].encode()]
     files = [file for file in router.home.rglob("*") if file.is_file()]
     assert [file for file in files for secret in secrets if secret in file.read_bytes()] == []
@@ -173,39 +177,43 @@ def test_the_master_key_is_changed_under_load_and_the_router_killed_after_it(rou
 
 
 def limited(service: Service) -> dict[str, str]:
-    """A token with budgets, as the header that shows it; and a limit on the key: what has a limit is counted."""
+    """A token with budgets in tokens and dollars, as the header that shows it; and a limit on the key, and a price."""
     (key,) = service.api("GET", "/api/keys?provider=bench").json()
     limit = {"provider": "bench", "key": key["id"], "daily": 10**6}
     service.api("POST", "/api/keys/limit", json=limit).raise_for_status()
-    terms = {"daily_tokens": 10**9, "monthly_tokens": 10**10}
+    for field, value in PRICE.items():
+        pin = {"kind": "pin", "subject": "bench/bench", "field": field, "value": value}
+        service.api("POST", "/api/decisions", json=pin).raise_for_status()
+    terms = {"daily_tokens": 10**9, "monthly_tokens": 10**10, "daily_usd": "1000", "monthly_usd": "10000"}
     issued = service.api("POST", "/api/tokens", json={"name": "caller", "terms": terms}).json()
     return {"authorization": f"Bearer {issued['token']}"}
 
 
-def counted(service: Service) -> tuple[int, int, int]:
-    """What the router counts: the key's requests today, and what was used of the token's two budgets."""
+def counted(service: Service) -> dict[str, object]:
+    """What the router counts: the key's requests today, and what was used of each of the token's budgets."""
     (key,) = service.api("GET", "/api/keys/explain?provider=bench").json()
     daily = next(limit["used"] for limit in key["limits"] if limit["what"] == "requests a day")
-    budgets = {limit["limit"]: limit for limit in service.api("GET", "/api/tokens/caller").json()["limits"]}
-    assert {limit["held"] for limit in budgets.values()} == {0}
-    return daily, budgets["daily_tokens"]["used"], budgets["monthly_tokens"]["used"]
+    budgets = service.api("GET", "/api/tokens/caller").json()["limits"]
+    assert {Decimal(limit["held"]) for limit in budgets} == {0}
+    return {"key's requests": daily, **{limit["limit"]: Decimal(limit["used"]) for limit in budgets}}
 
 
 SUMS = """
 SELECT
-    count(*) FILTER (key_id IS NOT NULL AND "at" >= date_trunc('day', now())),
-    coalesce(sum(prompt_tokens + completion_tokens) FILTER ("at" >= date_trunc('day', now())), 0),
-    coalesce(sum(prompt_tokens + completion_tokens), 0)
+    count(*) FILTER (key_id IS NOT NULL AND "at" >= date_trunc('day', now())) AS "key's requests",
+    coalesce(sum(prompt_tokens + completion_tokens) FILTER ("at" >= date_trunc('day', now())), 0) AS daily_tokens,
+    coalesce(sum(prompt_tokens + completion_tokens), 0) AS monthly_tokens,
+    coalesce(sum(cost_usd) FILTER ("at" >= date_trunc('day', now())), 0) AS daily_usd,
+    sum(cost_usd) AS monthly_usd
 FROM usage_tracking
 WHERE token_id IS NOT NULL
 """
 
 
-def summed(service: Service) -> tuple[int, int, int]:
-    """What the rows say of the same."""
+def summed(service: Service) -> dict[str, object]:
+    """What the rows say of the same, to the last digit."""
     with Database(settings_of(service).database_path).read() as connection:
-        ((requests, today, month),) = connection.execute(SUMS).fetchall()
-    return int(requests), int(today), int(month)
+        return rows(connection, SUMS)[0]
 
 
 @contextmanager
