@@ -20,8 +20,9 @@ from router_app.auth import AdminOnly
 from router_app.gate import Gated
 from router_app.inference import Inference
 from router_app.models import Models
+from router_app.noting import Notes
 from router_app.passing import PASSED, Passing
-from router_app.problems import on_http_exception, on_modelscan_error, on_unexpected
+from router_app.problems import is_own, on_http_exception, on_modelscan_error, on_unexpected
 from router_app.service import Service
 
 __all__ = ["Router", "create_app"]
@@ -33,16 +34,27 @@ class Router(Starlette):
     Starlette's layers cost more than half as much as all that becomes of a request here (measured).
     """
 
-    def __init__(self, direct: Mapping[str, ASGIApp], **more: Any) -> None:
+    def __init__(self, direct: Mapping[str, ASGIApp], notes: Notes, **more: Any) -> None:
         super().__init__(**more)
         self._direct = direct
+        self._notes = notes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._direct.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
         if endpoint is not None:
             await endpoint(scope, receive, send)
         else:
-            await super().__call__(_without_slash(scope), receive, send)
+            await self._not_direct(_without_slash(scope), receive, send)
+
+    async def _not_direct(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Requests of callers are in the usage, whatever becomes of them."""
+        endpoint = self._direct.get(scope["path"]) if scope.get("method") == "POST" else None
+        if endpoint is not None:  # With a slash less it is one.
+            await endpoint(scope, receive, send)
+        elif scope["type"] != "http" or is_own(scope["path"]) or scope["path"].startswith("/reference/"):
+            await super().__call__(scope, receive, send)
+        else:
+            await self._notes(super().__call__, scope, receive, send)
 
 
 def _without_slash(scope: Scope) -> Scope:
@@ -63,8 +75,10 @@ def create_app(service: Service, token: str) -> Router:
     counting = Inference(service.serving, ANTHROPIC_MESSAGES, operation="count_tokens")
     inference[f"{ANTHROPIC_MESSAGES.served_at}/count_tokens"] = counting
     inference |= {f"/v1{path}": Passing(service.serving, path) for path in PASSED}
+    notes = Notes(service.serving, {path: endpoint.named for path, endpoint in inference.items()})
     return Router(
-        direct={path: Gated(endpoint, service.gate) for path, endpoint in inference.items()},
+        direct={path: Gated(endpoint, service.gate, notes) for path, endpoint in inference.items()},
+        notes=notes,
         routes=[
             Route("/health", health),
             *(Route(path, endpoint, methods=["POST"]) for path, endpoint in inference.items()),

@@ -8,8 +8,10 @@ from modelscan.errors import Forbidden, ForeignHost, ServiceUnavailable, Unautho
 from modelscan.tokens.account import Account
 from modelscan.tokens.book import TokenBook
 
-__all__ = ["Door", "is_loopback", "presented"]
+__all__ = ["CALLER", "Door", "is_loopback", "presented"]
 
+CALLER = "modelscan.caller"
+"""Where a request's scope keeps the id of the token that opened it, for its usage row."""
 _BEARER = b"bearer "
 _REMEMBERED = 64
 _SEND = "Send it as `Authorization: Bearer msk-…` or as `x-api-key: msk-…`; `modelscan tokens issue NAME` makes one."

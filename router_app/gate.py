@@ -6,7 +6,8 @@ from typing import Literal
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelscan.errors import ServiceUnavailable
-from router_app.problems import answer_for
+from router_app.noting import Notes
+from router_app.problems import CODE, answer_for
 
 __all__ = ["Gate", "Gated"]
 
@@ -77,9 +78,11 @@ class Gate:
 class Gated:
     """The application behind its gate."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, notes: Notes | None = None) -> None:
+        """`notes` are taken of whom it turns away, where nobody else does."""
         self._app = app
         self._gate = gate
+        self._notes = notes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"].startswith(_ALWAYS_OPEN):
@@ -93,7 +96,9 @@ class Gated:
         try:
             self._gate.enter(task)
         except ServiceUnavailable as error:
-            await answer_for(scope["path"], error, scope["headers"])(scope, receive, send)
+            scope[CODE] = error.code
+            answer = answer_for(scope["path"], error, scope["headers"])
+            await (self._notes(answer, scope, receive, send) if self._notes else answer(scope, receive, send))
             return
         try:
             await self._app(scope, receive, send)

@@ -66,7 +66,7 @@ class Inference:
         self._serving = serving
         self._protocol = protocol
         self._operation = operation
-        self._named: str = operation
+        self.named: str = operation
         """In usage rows."""
         self._uses: Uses = "nothing" if operation == "count_tokens" else "prompt and answer"
         self._max_body = max_body
@@ -77,7 +77,7 @@ class Inference:
         headers = scope["headers"]
         told = dict(headers)
         exchange = Exchange(send, self._serving, self._protocol, explained=told.get(_EXPLAIN) == b"1")
-        exchange.operation = self._named
+        exchange.operation = self.named
         exchange.client = told.get(_CLIENT, b"").decode("latin-1")
         passed = [header for header in headers if header[0] in self._passed]
         try:

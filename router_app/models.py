@@ -10,6 +10,7 @@ from modelscan.clients.routing import Routing
 from modelscan.errors import Forbidden, NotFound
 from modelscan.tokens.account import Account
 from router_app.admission import permitted_plan
+from router_app.door import CALLER
 from router_app.serving import Serving
 
 __all__ = ["Models"]
@@ -24,7 +25,7 @@ class Models:
     async def list_all(self, request: Request) -> Response:
         """Every model as `provider/model`, and every name that a rule adds for all."""
         routing = await self._serving.routing()
-        registry, account = routing.registry, self._serving.door.enter(request.scope["headers"])
+        registry, account = routing.registry, self._caller(request)
         cards = [
             _card(served, model.id)
             for served in registry.served.values()
@@ -41,12 +42,17 @@ class Models:
         """One model, by any name that a chat may ask for."""
         routing = await self._serving.routing()
         registry, name = routing.registry, request.path_params["model"]
-        plan = permitted_plan(routing, self._serving.door.enter(request.scope["headers"]), name)
+        plan = permitted_plan(routing, self._caller(request), name)
         if plan.rule:
             return JSONResponse(_alias(name, registry), headers=_headers(registry))
         route = plan.targets[0].route
         served = registry.served[route.spec.provider]
         return JSONResponse(_card(served, route.model), headers=_headers(registry))
+
+    def _caller(self, request: Request) -> Account | None:
+        account = self._serving.door.enter(request.scope["headers"])
+        request.scope[CALLER] = account and account.token.id
+        return account
 
 
 def _leads(routing: Routing, account: Account | None, name: str) -> bool:

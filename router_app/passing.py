@@ -44,7 +44,7 @@ class Passing(Inference):
 
     def __init__(self, serving: Serving, path: str) -> None:
         super().__init__(serving, OPENAI_CHAT)
-        self._named = path.removeprefix("/")
+        self.named = path.removeprefix("/")
         self._endpoint = Endpoint(operation="chat", method="POST", path=path)  # Only its place counts here.
         self._passed = frozenset({b"content-type"})
         if path in _WITHOUT_ANSWER:

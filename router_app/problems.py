@@ -17,12 +17,14 @@ from modelscan.wire.anthropic_messages import ANTHROPIC_MESSAGES
 from modelscan.wire.openai_chat import OPENAI_CHAT
 
 __all__ = [
+    "CODE",
     "HeadTooLarge",
     "HeadTooSlow",
     "STATUSES",
     "TooLarge",
     "answer_for",
     "invalid_body",
+    "is_own",
     "on_http_exception",
     "on_modelscan_error",
     "on_unexpected",
@@ -76,7 +78,10 @@ STATUSES: Mapping[type[ModelScanError], HTTPStatus] = {
 }
 """The status of an error is that of the nearest class above it that has a row."""
 
+CODE = "modelscan.code"
+"""Where a request's scope keeps the code of the error that answered it, for its usage row."""
 _PROBLEM = "application/problem+json"
+_UNKNOWN = "unknown_url"
 _ANTHROPICS = b"anthropic-version"
 _BASE_URLS = "OpenAI's clients want a base URL that ends with /v1, Anthropic's the same without it."
 Headers = Iterable[tuple[bytes, bytes]]
@@ -111,10 +116,10 @@ def wire_error(error: ModelScanError, protocol: Surface) -> JSONResponse:
 
 def answer_for(path: str, error: ModelScanError, headers: Headers = ()) -> JSONResponse:
     """The answer in the shape that callers of `path` with these headers read."""
-    return problem(error) if _is_own(path) else wire_error(error, _protocol_of(path, headers))
+    return problem(error) if is_own(path) else wire_error(error, _protocol_of(path, headers))
 
 
-def _is_own(path: str) -> bool:
+def is_own(path: str) -> bool:
     """Whether it is for operators. What lies anywhere else was meant for models, by a client with another base URL."""
     return path in ("", "/") or path.startswith(("/api/", "/health"))
 
@@ -159,6 +164,7 @@ async def on_unexpected(request: Request, error: Exception) -> Response:
 
 
 def _answered(request: Request, error: ModelScanError) -> Response:
+    request.scope[CODE] = error.code
     return answer_for(request.scope["path"], error, request.scope["headers"])
 
 
@@ -167,12 +173,13 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     path = request.scope["path"]
     said = f"{request.method} {path}: {error.detail}."
-    if not _is_own(path):
+    if not is_own(path):
+        request.scope[CODE] = _UNKNOWN
         if not path.startswith("/v1/") or path.startswith("/v1/v1/"):
             said = f"{said} {_BASE_URLS}"
         speaks = _protocol_of(path, request.scope["headers"])
-        body = speaks.error_body(error.status_code, said, code="unknown_url")
+        body = speaks.error_body(error.status_code, said, code=_UNKNOWN)
         return JSONResponse(body, error.status_code, error.headers)
     document: dict[str, Any] = {"type": "about:blank", "title": error.detail, "status": error.status_code}
-    document |= {"detail": said, "hint": "docs/api.md lists what there is.", "code": "unknown_url"}
+    document |= {"detail": said, "hint": "docs/api.md lists what there is.", "code": _UNKNOWN}
     return JSONResponse(document, error.status_code, error.headers, media_type=_PROBLEM)

@@ -45,12 +45,14 @@ class Journal:
         """One write of one line; what a killed process had answered is in the file.
 
         While the disk is full, lines are held in memory and written once there is room. Raises OSError when that
-        begins, and for a line that is lost because too many are held, or because the journal is closed.
+        begins, and for a line that is lost because too many are held. After `close`, it opens a segment that stays for
+        the next process: requests are turned away until the very end.
         """
         line = _line(event)
         with self._guard:
             if self._closed:
-                raise OSError(errno.EBADF, "the journal is closed")
+                self._path, self._descriptor = self._open()
+                self._lines, self._torn, self._closed = 0, False, False
             if self._held:
                 self._hold(line)
                 with suppress(OSError):
