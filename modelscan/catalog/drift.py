@@ -3,30 +3,43 @@
 import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.drift_ledger import WENT_BACK, Ledger
+from modelscan.catalog.drift_outbox import Writing, no_letters, put
 from modelscan.catalog.rows import json_text, query, rows, storable
 from modelscan.errors import ChangeNotFound, NotWaiting
 from modelscan.types import DriftEvent, DriftKind, DriftState, FeedEntry, utc_now
 
 __all__ = [
     "MOST",
+    "Taken",
     "feed",
     "get",
     "judge",
     "last_line",
     "list_events",
     "record",
-    "uncounted",
-    "uncounted_in",
+    "take_up",
     "withdraw",
+    "withheld",
+    "withheld_in",
 ]
 
 MOST = 1000
 """Rows of one page."""
-_UNCOUNTED = ["held", "ignored", "rejected"]
+_OPEN = {True: (DriftState.HELD, DriftState.REJECTED), False: (DriftState.HELD,)}
+"""What can be approved, and what rejected: the operator may think better of a rejection."""
+
+
+class Taken(NamedTuple):
+    """What became of changes that were found."""
+
+    told: tuple[DriftEvent, ...]
+    """Each as it stands now, in the order in which they were given."""
+    news: tuple[DriftEvent, ...]
+    """Those that are new, or are in another state than before."""
 
 
 def record(database: Database, events: Sequence[DriftEvent]) -> tuple[DriftEvent, ...]:
@@ -35,11 +48,17 @@ def record(database: Database, events: Sequence[DriftEvent]) -> tuple[DriftEvent
     Found again, as after a crash, a change is the same event; one that was rejected is not asked for again. What is
     returned may so have another id, state or value before than what was given: it is in the same order.
     """
+    return take_up(database, events).told
+
+
+def take_up(database: Database, events: Sequence[DriftEvent], writing: Writing = no_letters) -> Taken:
+    """`record`, and in the same transaction the letters that `writing` makes of what is new."""
     with database.write() as connection:
         ledger = _ledger(connection, events)
         told = tuple(ledger.enter(event) for event in events)
-        _save(connection, ledger)
-    return tuple(ledger.written.get(event.id, event) for event in told)
+        _save(connection, ledger, writing)
+    news = ledger.written
+    return Taken(tuple(news.get(event.id, event) for event in told), tuple(news.values()))
 
 
 def withdraw(database: Database, events: Iterable[DriftEvent]) -> None:
@@ -52,11 +71,13 @@ def withdraw(database: Database, events: Iterable[DriftEvent]) -> None:
         _save(connection, ledger)
 
 
-def judge(database: Database, event_id: str, *, approved: bool, reason: str = "") -> DriftEvent:
-    """Approve or reject what is held. Raises ChangeNotFound; NotWaiting where it is not held (any more)."""
+def judge(
+    database: Database, event_id: str, *, approved: bool, reason: str = "", writing: Writing = no_letters
+) -> DriftEvent:
+    """Approve what is held or was rejected, or reject what is held. Raises ChangeNotFound; NotWaiting for all else."""
     with database.write() as connection:
         found = _found(connection, event_id)
-        if found.state is not DriftState.HELD:
+        if found.state not in _OPEN[approved]:
             raise NotWaiting(
                 f"The change {event_id} of {found.subject} does not wait for approval: it is {found.state}.",
                 hint="modelscan changes --state held lists those that do.",
@@ -67,7 +88,7 @@ def judge(database: Database, event_id: str, *, approved: bool, reason: str = ""
         ledger = Ledger((found,))
         word = {"state": state, "reason": storable(reason), "judged_at": utc_now()}
         judged = ledger.written[found.id] = found.model_copy(update=word)
-        _save(connection, ledger)
+        _save(connection, ledger, writing)
     return judged
 
 
@@ -100,16 +121,15 @@ def list_events(
         return tuple(_event(row) for row in rows(connection, query("list_drift"), asked))
 
 
-def uncounted(database: Database, provider: str | None = None) -> tuple[DriftEvent, ...]:
-    """What was found of one provider, or of all, and does not count: held, ignored or rejected; oldest first."""
+def withheld(database: Database, provider: str | None = None) -> tuple[DriftEvent, ...]:
+    """What must not take effect, of one provider or of all: each field's newest change, if it is held or rejected."""
     with database.read() as connection:
-        return uncounted_in(connection, provider)
+        return withheld_in(connection, provider)
 
 
-def uncounted_in(connection: Connection, provider: str | None = None) -> tuple[DriftEvent, ...]:
-    """`uncounted` within a transaction."""
-    sql = "SELECT * FROM drift_events WHERE list_contains(?, state) AND (? IS NULL OR provider = ?) ORDER BY seq"
-    return tuple(_event(row) for row in rows(connection, sql, [_UNCOUNTED, provider, provider]))
+def withheld_in(connection: Connection, provider: str | None = None) -> tuple[DriftEvent, ...]:
+    """`withheld` within a transaction."""
+    return tuple(_event(row) for row in rows(connection, query("withheld_drift"), {"provider": provider}))
 
 
 def feed(database: Database, after: int, limit: int = MOST) -> tuple[FeedEntry, ...]:
@@ -131,7 +151,7 @@ def _ledger(connection: Connection, events: Sequence[DriftEvent]) -> Ledger:
     return Ledger(map(_event, stored))
 
 
-def _save(connection: Connection, ledger: Ledger) -> None:
+def _save(connection: Connection, ledger: Ledger, writing: Writing = no_letters) -> None:
     """As JSON texts, as everything that may be thousands of rows."""
     if not ledger.written:
         return
@@ -146,6 +166,7 @@ def _save(connection: Connection, ledger: Ledger) -> None:
             connection.execute(sql, [event.state, event.reason, event.judged_at, event.id])
     connection.execute(query("save_drift"), {"events": json_text(fresh)})
     connection.execute(query("save_drift_feed"), {"lines": json_text(lines)})
+    put(connection, writing(tuple(ledger.written.values())))
 
 
 def _last(connection: Connection) -> int:

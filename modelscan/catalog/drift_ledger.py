@@ -28,8 +28,8 @@ class Ledger:
     def enter(self, found: DriftEvent) -> DriftEvent:
         """Take one up, in its state by policy; returns it as it stands then.
 
-        The same change as the newest of its field, or as a rejected one, is no new event, and keeps the operator's
-        word. One from a value that never counted begins at what did; where it ends there, nothing is to be asked.
+        The same change as the newest of its field is no new event. One to a value that was rejected is rejected. One
+        from a value that never counted begins at what did; where it ends there, nothing is to be asked.
         """
         known = list(self._events[_subject(found)].values())
         if known and _alike(known[-1], found):
@@ -38,11 +38,9 @@ class Ledger:
         if found.after == counted:
             self._close(known, WENT_BACK)
             return self._added(found.model_copy(update={"state": DriftState.APPLIED, "reason": WENT_BACK}))
-        if counted != found.before:
-            found = found.model_copy(update={"before": counted})
-        again = [one for one in known if _alike(one, found) and (one is known[-1] or one.state is DriftState.REJECTED)]
-        if again:
-            return self._stated(again[-1], found.state)
+        found = _as_judged(known, found.model_copy(update={"before": counted}))
+        if known and _alike(known[-1], found):
+            return self._stated(known[-1], found.state)
         self._close(known, SUPERSEDED)
         return self._added(found)
 
@@ -79,7 +77,21 @@ def _alike(one: DriftEvent, other: DriftEvent) -> bool:
     return (one.before, one.after) == (other.before, other.after)
 
 
+def _as_judged(known: Sequence[DriftEvent], found: DriftEvent) -> DriftEvent:
+    """With the operator's word, where the newest event with that value was rejected."""
+    led = next((one for one in reversed(known) if one.after == found.after), None)
+    if led is None or led.state is not DriftState.REJECTED:
+        return found
+    return found.model_copy(update={"state": led.state, "reason": led.reason, "judged_at": led.judged_at})
+
+
 def _counted(known: Sequence[DriftEvent], value: str | None) -> str | None:
     """What counted where a source said `value`: the same, unless it was never taken up."""
     led = next((one for one in reversed(known) if one.after == value), None)
-    return value if led is None or led.counts else led.before
+    return led.before if led and _never_counted(led) else value
+
+
+def _never_counted(event: DriftEvent) -> bool:
+    if event.state is DriftState.IGNORED:  # By policy, it was let pass; else it was held until then.
+        return event.reason in (SUPERSEDED, WENT_BACK)
+    return event.state in (DriftState.HELD, DriftState.REJECTED)

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.decisions import decisions_in
+from modelscan.catalog.drift import withheld_in
+from modelscan.catalog.drift_prices import as_they_count
 from modelscan.catalog.records import claims_in
 from modelscan.catalog.rows import json_text, query, rows
 from modelscan.types import Claim, Decision, PriceSource, PriceVersion, Tariff, utc_now
@@ -39,9 +41,8 @@ def renew(database: Database, provider: str, stating: Stating, *, model: str | N
     price nobody says any more gets a version without rates: it is unknown from then on.
     """
     with database.write() as connection:
-        said = stating(
-            claims_in(connection, provider), decisions_in(connection, provider), own_server=_own(connection, provider)
-        )
+        claims = as_they_count(claims_in(connection, provider), withheld_in(connection, provider))
+        said = stating(claims, decisions_in(connection, provider), own_server=_own(connection, provider))
         before = {one.model: one for one in versions_in(connection, provider, model, newest=True)}
         models = {*said, *before} if model is None else {model}
         nothing: Stated = (Tariff(), {})

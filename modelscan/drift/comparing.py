@@ -8,7 +8,7 @@ from pydantic import AwareDatetime
 
 from modelscan.types import DriftEvent, DriftEvidence, DriftKind, ModelState, Observed, ProviderState, utc_now
 
-__all__ = ["LISTED", "differences"]
+__all__ = ["LISTED", "differences", "same"]
 
 LISTED = "listed"
 """The value of a model, or a provider, that is there."""
@@ -62,7 +62,7 @@ def differences(
             run_id=run_id,
         )
         for pair in _pairs(before, after, said)
-        if not _same(pair.before.value, pair.after.value)
+        if not same(pair.before.value, pair.after.value)
     )
 
 
@@ -105,7 +105,7 @@ def _evidence(records: Mapping[str, DriftEvidence], pair: _Pair) -> tuple[DriftE
     return tuple(records[record] for record in named if record)
 
 
-def _same(before: str | None, after: str | None) -> bool:
+def same(before: str | None, after: str | None) -> bool:
     """Whether two texts mean the same: 0.10 is 0.1."""
     if before is None or after is None or before == after:
         return before == after

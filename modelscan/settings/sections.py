@@ -11,6 +11,8 @@ from modelscan.settings.rules import RoutingRule
 __all__ = [
     "DatabaseSettings",
     "DiscoverySettings",
+    "DriftPolicy",
+    "DriftSettings",
     "GenerationSettings",
     "KeySettings",
     "NO_SCHEDULE",
@@ -150,6 +152,33 @@ class ScheduleSettings(_Section):
         return NO_SCHEDULE if value in (None, False, "") else value
 
 
+DriftPolicy = Literal["apply", "hold", "ignore"]
+"""`apply`: it takes effect. `hold`: it waits for the operator's word. `ignore`: it is kept, and nothing follows."""
+
+
+class DriftSettings(_Section):
+    """`drift:` (what becomes of changes, by their kind; which answers of sources look broken; who is told)"""
+
+    price: DriftPolicy = "apply"
+    limit: DriftPolicy = "apply"
+    models: DriftPolicy = "apply"
+    base_url: DriftPolicy = "hold"
+    auth: DriftPolicy = "hold"
+    protocol: DriftPolicy = "hold"
+    behaviour: DriftPolicy = "hold"
+    source: DriftPolicy = "hold"
+    most_lost: float = Field(default=0.5, gt=0, le=1)
+    """The share of its providers, or models, that a source may lose from one answer to the next."""
+    most_fields_lost: float = Field(default=0.5, gt=0, le=1)
+    """The share of the rows with a field that may lose it from one answer to the next."""
+    webhook_url: str = Field(default="", pattern=r"^(https?://[^\s/?#@]+(/[^\s#]*)?)?$", repr=False)
+    """Where changes are sent; empty: nowhere."""
+    webhook_secret: SecretStr = Field(default=SecretStr(""), repr=False)
+    """What they are signed with, `whsec_` and base64; empty: one is made and kept in the data directory."""
+    webhook_hours: float = Field(default=24.0, gt=0, le=720)
+    """How long it is tried again to send one."""
+
+
 class RoutingSettings(_Section):
     """`routing:`"""
 
@@ -194,6 +223,7 @@ class Settings(_Section):
     server: ServerSettings = ServerSettings()
     api_keys: dict[str, tuple[SecretStr, ...]] = Field(default={}, repr=False)
     discovery: DiscoverySettings = DiscoverySettings()
+    drift: DriftSettings = DriftSettings()
     generation: GenerationSettings = GenerationSettings()
     key_pool: KeySettings = (
         KeySettings()

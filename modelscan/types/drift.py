@@ -1,7 +1,7 @@
 """Drift: what a provider is like, as sources say it, and the changes that were found between two looks."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import AwareDatetime, Field
 
@@ -16,9 +16,11 @@ __all__ = [
     "DriftKind",
     "DriftState",
     "FeedEntry",
+    "Letter",
     "ModelState",
     "Observed",
     "ProviderState",
+    "as_kept",
 ]
 
 
@@ -118,8 +120,8 @@ class DriftEvent(Frozen):
             provider=provider,
             model=model,
             field=field,
-            before=_kept(before),
-            after=_kept(after),
+            before=as_kept(before),
+            after=as_kept(after),
             evidence=evidence,
             found_at=found_at,
             run_id=run_id,
@@ -157,6 +159,22 @@ class FeedEntry(Frozen):
     event: DriftEvent
 
 
+class Letter(Frozen):
+    """One message to the operator's webhook, kept until it was taken."""
+
+    id: str
+    """The same at each attempt: by it a receiver knows what it has had already."""
+    body: str = Field(repr=False)
+    """JSON, the very bytes that are signed."""
+    created_at: AwareDatetime
+    state: Literal["waiting", "sent", "given_up"] = "waiting"
+    attempts: int = 0
+    next_at: AwareDatetime
+    """It is not sent before."""
+    said: str = ""
+    """What was answered last."""
+
+
 class Observed(Frozen):
     """One value as plain text, and the id of the record that it came from."""
 
@@ -190,7 +208,8 @@ class ProviderState(Frozen):
     """Each record that is named above, by its id."""
 
 
-def _kept(text: str | None) -> str | None:
+def as_kept(text: str | None) -> str | None:
+    """A value as an event keeps it: without secrets, half characters and NUL, and cut where it is very long."""
     if text is None:
         return None
     whole = redact(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd"))

@@ -1,12 +1,14 @@
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import pytest
 
-from modelscan.catalog import drift
+from modelscan.catalog import drift, drift_outbox
 from modelscan.catalog.database import Database
 from modelscan.catalog.drift_ledger import SUPERSEDED, WENT_BACK
+from modelscan.drift.letters import letters
 from modelscan.errors import ChangeNotFound, NotWaiting
-from modelscan.types import DriftEvent, DriftKind, DriftState
+from modelscan.types import DriftEvent, DriftKind, DriftState, Letter
 from tests.drift.looks import AT, change
 
 HELD, APPLIED, IGNORED = DriftState.HELD, DriftState.APPLIED, DriftState.IGNORED
@@ -48,9 +50,28 @@ def test_what_was_rejected_is_not_asked_for_again_whoever_says_it(database: Data
     drift.judge(database, held.id, approved=False, reason="a typo of theirs")
     (again,) = drift.record(database, [change("1", "2", record="other")])
     assert (again.id, again.state, again.reason) == (held.id, REJECTED, "a typo of theirs")
-    (other,) = drift.record(database, [change("1", "3")])
+    drift.record(database, [change("1", "3")])
     (third,) = drift.record(database, [change("1", "2", record="third")])
-    assert (other.state, third.id, third.state) == (HELD, held.id, REJECTED)
+    assert (third.state, third.reason) == (REJECTED, "a typo of theirs")
+    assert states(database) == [("1", "2", REJECTED), ("1", "3", IGNORED), ("1", "2", REJECTED)]
+    assert [one.id for one in drift.withheld(database)] == [third.id]
+
+
+def test_a_rejected_value_stays_rejected_whatever_counts_by_then(database: Database) -> None:
+    (held,) = drift.record(database, [change("1", "2")])
+    drift.judge(database, held.id, approved=False)
+    drift.record(database, [change("1", "3", state=APPLIED)])
+    assert drift.record(database, [change("3", "2", state=APPLIED)])[0].state is REJECTED
+
+
+def test_the_operator_may_think_better_of_a_rejection_and_not_of_an_approval(database: Database) -> None:
+    (held,) = drift.record(database, [change("1", "2")])
+    drift.judge(database, held.id, approved=False)
+    assert drift.judge(database, held.id, approved=True).state is APPROVED
+    with pytest.raises(NotWaiting):
+        drift.judge(database, held.id, approved=False)
+    drift.record(database, [change("2", "1", state=APPLIED)])
+    assert drift.record(database, [change("1", "2", record="later")])[0].state is HELD
 
 
 def test_what_was_approved_stays_so(database: Database) -> None:
@@ -147,10 +168,17 @@ def test_changes_are_listed_by_what_is_asked_the_newest_first(database: Database
     assert fields(kinds=[]) == []
 
 
-def test_what_does_not_count_is_found_for_one_provider_or_for_all(database: Database) -> None:
-    drift.record(database, [change(), change(provider="bolt", state=IGNORED), change(model="tiny", state=APPLIED)])
-    assert [one.provider for one in drift.uncounted(database)] == ["acme", "bolt"]
-    assert [one.subject for one in drift.uncounted(database, "acme")] == ["acme/small"]
+def test_what_must_not_take_effect_is_found_for_one_provider_or_for_all(database: Database) -> None:
+    several = [change(), change(provider="bolt", state=IGNORED), change(model="tiny", state=APPLIED)]
+    drift.record(database, [*several, change(provider="cargo")])
+    assert [one.provider for one in drift.withheld(database)] == ["acme", "cargo"]
+    assert [one.subject for one in drift.withheld(database, "acme")] == ["acme/small"]
+
+
+def test_a_value_after_one_that_was_ignored_by_policy_begins_at_that(database: Database) -> None:
+    drift.record(database, [change("1", "2", state=IGNORED)])
+    drift.record(database, [change("2", "3", state=IGNORED)])
+    assert states(database) == [("1", "2", IGNORED), ("2", "3", IGNORED)]
 
 
 def test_thousands_of_changes_are_one_transaction(database: Database) -> None:
@@ -158,3 +186,27 @@ def test_thousands_of_changes_are_one_transaction(database: Database) -> None:
     drift.record(database, found)
     assert drift.record(database, found) == drift.record(database, found)
     assert drift.last_line(database) == 3000
+
+
+def test_what_is_new_is_told_apart_and_written_with_its_letters(database: Database) -> None:
+    told: list[list[str]] = []
+
+    def writing(news: Sequence[DriftEvent]) -> Iterable[Letter]:
+        told.append([one.subject for one in news])
+        return letters(news)
+
+    first = drift.take_up(database, [change(), change(model="tiny")], writing)
+    second = drift.take_up(database, [change(), change(model="new")], writing)
+    drift.judge(database, first.told[0].id, approved=True, writing=writing)
+    assert [len(one.news) for one in (first, second)] == [2, 1]
+    assert told == [["acme/small", "acme/tiny"], ["acme/new"], ["acme/small"]]
+    assert drift_outbox.counts(database) == {"waiting": 3}
+
+
+def test_letters_that_cannot_be_written_leave_the_changes_out_as_well(database: Database) -> None:
+    def writing(_: Sequence[DriftEvent]) -> Iterable[Letter]:
+        raise RuntimeError("no ink")
+
+    with pytest.raises(RuntimeError, match="no ink"):
+        drift.take_up(database, [change()], writing)
+    assert drift.list_events(database) == ()
