@@ -16,6 +16,7 @@ from modelscan.types import Discovery, Identifier
 from modelscan.usage.asking import asked_stats
 from router_app.bodies import AddProvider, Discover, Generate, Judge, read_body, wait_seconds
 from router_app.dossiers import Dossiers
+from router_app.health_routes import HealthRoutes
 from router_app.keys import Keys
 from router_app.money import Money
 from router_app.routes import Routes
@@ -42,6 +43,7 @@ class Admin:
             *Dossiers(self._service).table(),
             *Routes(self._service).table(),
             *Keys(self._service).table(),
+            *HealthRoutes(self._service).table(),
             *Money(self._service).table(),
             *TokenRoutes(self._service.tokens).table(),
             ("POST", "/discover", self.discover),

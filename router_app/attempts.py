@@ -95,9 +95,12 @@ class Attempts:
                 await _begun(found)
         except UpstreamFailed as error:
             circuits.failed(self._provider, error.message)
+            self._serving.traffic.failed(self._provider, error.code)
             raise
         finally:
-            exchange.upstream_seconds += time.perf_counter() - began
+            took = time.perf_counter() - began
+            exchange.upstream_seconds += took
+        self._serving.traffic.answered(self._provider, found.status, took)
         exchange.passed_by(str(found.status))
         if found.status in _DOWN:
             circuits.failed(self._provider, f"it answered with status {found.status}.")

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from modelscan.clients.routing import Candidate, Plan
 from modelscan.settings import Balance
@@ -16,6 +17,10 @@ __all__ = ["Balancer", "Load"]
 _WEIGHT_OF_NEW = 0.2
 _TRUSTED_SECONDS = 60.0
 """A latency that was measured longer ago says nothing: the model is asked again, to know."""
+
+_DOWN = 2
+_WORDS = {1: "degraded", _DOWN: "down"}
+"""The ranks of those that are not up."""
 
 
 @dataclass(slots=True)
@@ -36,10 +41,12 @@ class Balancer:
         self,
         *,
         prices: Callable[[], PriceBook] = PriceBook,
+        ailing: Callable[[], Mapping[str, int]] = dict,
         clock: Callable[[], float] = time.monotonic,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._prices = prices
+        self._ailing = ailing
         self._clock = clock
         self._chance = chance
         self._loads: dict[tuple[str, str], Load] = {}
@@ -52,10 +59,26 @@ class Balancer:
         }
 
     def order(self, plan: Plan) -> Sequence[Candidate]:
-        """The candidates in the order in which they are asked."""
-        if len(plan.targets) == 1 or plan.rule is None:
-            return plan.targets + plan.fallbacks
-        return (*sorted(plan.targets, key=self._orders[plan.rule.balance]), *plan.fallbacks)
+        """The candidates in the order in which they are asked.
+
+        Targets that are degraded come after those that are not, and who is down comes after all, fallbacks included.
+        """
+        if plan.rule is None:
+            return plan.targets
+        targets: Sequence[Candidate] = plan.targets
+        if len(targets) > 1:
+            targets = sorted(targets, key=self._orders[plan.rule.balance])
+        if not (ailing := self._ailing()):
+            return (*targets, *plan.fallbacks)
+        rank = partial(_rank, ailing)
+        ordered = (*sorted(targets, key=rank), *plan.fallbacks)
+        return sorted(ordered, key=lambda one: rank(one) >= _DOWN)
+
+    def told(self, plan: Plan) -> list[str]:
+        """Who of the candidates is not up, in words."""
+        providers = dict.fromkeys(one.route.spec.provider for one in (*plan.targets, *plan.fallbacks))
+        ailing = self._ailing()
+        return [f"{one} is {_WORDS[ailing[one]]}" for one in providers if one in ailing]
 
     def load(self, candidate: Candidate) -> Load:
         """What is known of it."""
@@ -98,3 +121,7 @@ class Balancer:
         if price is None or price.input_mtok is None or price.output_mtok is None:
             return math.inf
         return float(price.input_mtok + price.output_mtok)
+
+
+def _rank(ailing: Mapping[str, int], candidate: Candidate) -> int:
+    return ailing.get(candidate.route.spec.provider, 0)

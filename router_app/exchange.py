@@ -10,7 +10,7 @@ from functools import lru_cache
 from starlette.types import Send
 
 from modelscan.clients.registry import Route
-from modelscan.errors import ModelScanError
+from modelscan.errors import ModelScanError, UpstreamFailed, UpstreamTimedOut
 from modelscan.keys.lease import Lease
 from modelscan.redaction import redact
 from modelscan.tokens.account import Account, Hold
@@ -29,6 +29,7 @@ CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
 _LONGEST_NAME, _READ_NAME = 256, 1024
 _NOTHING = Usage()
+_BROKE_OFF = frozenset({UpstreamFailed.code, UpstreamTimedOut.code})
 _SHORT = 40
 _OF_TOKENS = frozenset({"chat", "completions", "embeddings"})
 _NOT_HIDING = Hiding()
@@ -156,6 +157,8 @@ class Exchange:
         if not self.complete:
             self.complete = True
             event = self._event()
+            if self.answered and self.error_code in _BROKE_OFF and self.route:
+                self.serving.traffic.broke_off(self.route.spec.provider)
             if self.hold is not None:
                 self.hold.settle(*charged(event, self.serving.prices))
             self.serving.account(event, self.lease)

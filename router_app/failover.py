@@ -43,6 +43,8 @@ class Failover:
         none of them can be asked this.
         """
         candidates = self._serving.balancer.order(self._plan)
+        if self._exchange.explained:
+            self._exchange.path += self._serving.balancer.told(self._plan)
         if len(candidates) == 1 and not self._plan.missing:
             return await self._ask(candidates[0], self._serving.settings.retries)
         missed: list[_Missed] = []

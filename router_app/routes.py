@@ -79,6 +79,7 @@ class Routes:
         waiting = serving.pool.waiting(provider)
         seconds = waiting.seconds if waiting else 0.0
         price = serving.balancer.price(candidate)
+        health = serving.board.standing(provider)
         return {
             "model": candidate.name,
             "role": "target" if candidate in plan.targets else "fallback",
@@ -88,6 +89,7 @@ class Routes:
             "running": load.running,
             "requests": load.requests,
             "first_byte_ms": round(load.latency * 1000, 3) if 0 < load.latency < inf else None,
+            "health": health.state if health else "unknown",
             "circuit_open_seconds": round(serving.circuits.open_for(provider), 1),
             "keys_rest_seconds": round(seconds, 1) if seconds < inf else None,
         }

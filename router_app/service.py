@@ -27,6 +27,7 @@ from router_app.gate import Gate
 from router_app.hop import PooledUpstream
 from router_app.hop.connection import Limits
 from router_app.keyring import Keyring
+from router_app.monitor import Monitor
 from router_app.parts import Parts
 from router_app.serving import Serving
 from router_app.token_desk import TokenDesk
@@ -68,7 +69,9 @@ class Service:
             settings=settings.routing,
             cooldown_seconds=settings.key_pool.cooldown_seconds,
             door=Door(host=settings.server.host, open_anyway=settings.server.open),
+            health=settings.health,
         )
+        self.monitor = Monitor(self.serving, self.database, self.allowed_private)
         self.stored_rules: tuple[RoutingRule, ...] = ()
         """Those of the catalogue, which go before the configuration's for the same name and client."""
         self._reread = reread or (lambda: settings)
@@ -161,6 +164,7 @@ class Service:
     def start(self) -> None:
         """Bring the parts up, and move the journal on every second, beside everything else."""
         self._begin(self.keep_opening())
+        self._begin(self._monitor())
         self._flusher = asyncio.create_task(self._flush_now_and_then())
 
     def restart(self) -> None:
@@ -197,6 +201,7 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.monitor.close()
         self._closing.set()
         if self._flusher:  # Told, not cancelled: its thread would go on, and meet the last flush at the same file.
             await self._flusher
@@ -214,12 +219,17 @@ class Service:
             states = {part["state"] for part in parts.values()}
             status = "degraded" if "down" in states else "ok" if self._opened.is_set() else "starting"
         generation = registry.generation if registry else None
-        return {"status": status, "version": __version__, "generation": generation, "parts": parts}
+        told = {"status": status, "version": __version__, "generation": generation, "parts": parts}
+        return {**told, "providers": self.serving.board.counts()}
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _monitor(self) -> None:
+        await self.opened(seconds=None)
+        await self.monitor.run()
 
     async def _flush_now_and_then(self) -> None:
         while not self._closing.is_set():

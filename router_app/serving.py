@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from modelscan.clients.registry import Registry
 from modelscan.clients.routing import Routing
 from modelscan.errors import ServiceUnavailable
+from modelscan.health.board import Board
+from modelscan.health.traffic import Traffic
 from modelscan.keys.lease import REFUSING, Lease
 from modelscan.keys.pool import KeyPool
-from modelscan.settings import RoutingRule, RoutingSettings
+from modelscan.settings import HealthSettings, RoutingRule, RoutingSettings
 from modelscan.types import UsageEvent
 from modelscan.usage.journal import Journal
 from modelscan.usage.prices import PriceBook
@@ -38,6 +40,7 @@ class Serving:
         settings: RoutingSettings = RoutingSettings(),  # noqa: B008 - frozen
         cooldown_seconds: float = _COOLDOWN_SECONDS,
         door: Door | None = None,
+        health: HealthSettings = HealthSettings(),  # noqa: B008 - frozen
         first_seconds: float = _FIRST_SECONDS,
     ) -> None:
         self.upstream = upstream
@@ -49,7 +52,11 @@ class Serving:
         """The `host:port`s that the operator named, for the upstream's connections."""
         self.settings = settings
         self.circuits = Circuits(settings.circuit_faults, settings.circuit_seconds)
-        self.balancer = Balancer(prices=lambda: self.prices)
+        self.traffic = Traffic()
+        """What requests meet at each provider."""
+        self.board = Board(health)
+        """How providers are doing."""
+        self.balancer = Balancer(prices=lambda: self.prices, ailing=lambda: self.board.ailing)
         self._journal = journal
         self._parts = parts
         self._first_seconds = first_seconds

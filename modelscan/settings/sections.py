@@ -14,6 +14,7 @@ __all__ = [
     "DriftPolicy",
     "DriftSettings",
     "GenerationSettings",
+    "HealthSettings",
     "KeySettings",
     "NO_SCHEDULE",
     "PrefectSettings",
@@ -108,6 +109,28 @@ class GenerationSettings(_Section):
 
     path: Path = Path("generated")
     """Where clients are published; a relative path is taken from the working directory."""
+
+
+class HealthSettings(_Section):
+    """`health:`"""
+
+    window_seconds: float = Field(default=300.0, ge=10, le=86_400)
+    """Of how many seconds the requests of callers count."""
+    min_requests: int = Field(default=5, ge=1)
+    """Fewer requests, of which one failed, do not tell how a provider is."""
+    degraded_share: float = Field(default=0.1, gt=0, le=1)
+    """Of the requests that failed by the provider's fault; below half of it the provider is up again."""
+    down_share: float = Field(default=0.5, gt=0, le=1)
+    """Likewise, of those that no caller can provoke."""
+    slow_seconds: float = Field(default=60.0, gt=0)
+    """To the first byte, the median: from there on a provider is degraded."""
+    probe_seconds: float = Field(default=300.0, ge=0)
+    """How often a provider without requests is asked by calls that cost nothing, a fifth of it while it is not up;
+    0: never."""
+    chat_seconds: float = Field(default=3600.0, gt=0)
+    """How often such a provider is sent a chat, where `max_cost_usd_per_day` allows it."""
+    max_cost_usd_per_day: Decimal = Field(default=Decimal(0), ge=0)
+    """What those chats may cost in all, a day of UTC; 0: none is sent."""
 
 
 class KeySettings(_Section):
@@ -225,6 +248,7 @@ class Settings(_Section):
     discovery: DiscoverySettings = DiscoverySettings()
     drift: DriftSettings = DriftSettings()
     generation: GenerationSettings = GenerationSettings()
+    health: HealthSettings = HealthSettings()
     key_pool: KeySettings = (
         KeySettings()
     )  # Not `keys`: dict(settings), which Prefect makes, would take it for a method.

@@ -17,6 +17,7 @@ from modelscan.types.drift import (
     ProviderState,
 )
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
+from modelscan.types.health import HealthCall, HealthChange, HealthEvidence, HealthState, ProviderHealth
 from modelscan.types.identifier import Identifier, ModelId, ProviderId, fits_a_path, is_model_id
 from modelscan.types.price import PriceSource, PriceVersion, Rates, Tariff, Tier
 from modelscan.types.reprice import Reprice, RepriceAudit, RepricedModel, RepriceScope
@@ -59,6 +60,10 @@ __all__ = [
     "FeedEntry",
     "FinishReason",
     "Frozen",
+    "HealthCall",
+    "HealthChange",
+    "HealthEvidence",
+    "HealthState",
     "Identifier",
     "Known",
     "Letter",
@@ -73,6 +78,7 @@ __all__ = [
     "PriceSource",
     "PriceVersion",
     "Provider",
+    "ProviderHealth",
     "ProviderId",
     "ProviderState",
     "Quirks",
