@@ -67,15 +67,21 @@ async def own_chat(
         if lease is None:
             await asyncio.to_thread(health.settle_chat, database, chat, Decimal(0))
             return None
+    event, case = await _sent_and_counted(serving, route, body, lease, at)
+    await asyncio.to_thread(health.settle_chat, database, chat, event.cost_usd)
+    return case
+
+
+async def _sent_and_counted(
+    serving: Serving, route: Route, body: bytes, lease: Lease | None, at: datetime
+) -> tuple[UsageEvent, CaseResult]:
     began = time.perf_counter()
     answer = await _sent(serving, route, body, lease)
     event = _event(serving, route, answer, len(body), at, seconds=time.perf_counter() - began)
-    if lease:
-        event.key_id = lease.key_id
+    event.key_id = lease.key_id if lease else None
     serving.account(event, lease)
-    await asyncio.to_thread(health.settle_chat, database, chat, event.cost_usd)
     well = answer.status is not None and answer.status < 500
-    return CaseResult(
+    case = CaseResult(
         case="chat",
         level=Level.LIVE,
         outcome="passed" if well else "skipped",
@@ -83,6 +89,7 @@ async def own_chat(
         status=answer.status,
         seconds=event.latency_ms / 1000,
     )
+    return event, case
 
 
 async def _sent(serving: Serving, route: Route, body: bytes, lease: Lease | None) -> _Answer:
@@ -95,9 +102,7 @@ async def _sent(serving: Serving, route: Route, body: bytes, lease: Lease | None
             limited = found.status == _TOO_MANY
             lease.answered(found.status, found.headers, wait_seconds(found.headers) if limited else None)
         return _Answer(found.status, body=await _read(found))
-    except UpstreamFailed as error:
-        return _Answer(None, redact(error.message), error_code=error.code)
-    except ModelScanError as error:  # It was not sent: a host that is refused, an address that lacks a part.
+    except ModelScanError as error:  # Nobody answered, or it was not sent: a host that is refused, say.
         return _Answer(None, redact(error.message), error_code=error.code)
 
 

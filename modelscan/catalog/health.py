@@ -76,7 +76,9 @@ def reserve_chat(
 def settle_chat(database: Database, chat: str, cost: Decimal | None) -> None:
     """What it did cost; None: that is unknown, and it goes on counting as the most it may have been."""
     with database.write() as connection:
-        connection.execute("UPDATE health_chats SET cost_usd = ? WHERE id = ?", [cost and str(cost), chat])
+        connection.execute(
+            "UPDATE health_chats SET cost_usd = ? WHERE id = ?", [None if cost is None else str(cost), chat]
+        )
 
 
 def spent_since(database: Database, since: datetime) -> Decimal:

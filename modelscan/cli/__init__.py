@@ -25,6 +25,7 @@ COMMANDS = (
     Command("conflicts", "modelscan.cli.conflicts:conflicts", "List what the sources disagree on, or decide it."),
     Command("approvals", "modelscan.cli.approvals:approvals", "List what waits for approval; approve or refuse it."),
     Command("routes", "modelscan.cli.routes:routes", "List the rules for where a name leads, or set one."),
+    Command("health", "modelscan.cli.health:health", "Show how the providers are doing, since when, and why."),
     Command("stats", "modelscan.cli.stats:stats", "Show requests, tokens, cost and latency, by what you like."),
     Command("sql", "modelscan.cli.sql:sql", "Ask the catalogue a question in SQL, read-only."),
     Command("prices", "modelscan.cli.prices:prices", "Show what models cost, since when, and who said so."),

@@ -112,6 +112,7 @@ def explain(session: Session, name: str, client: str) -> None:
         "requests": lambda row: row["requests"],
         "first byte": lambda row: f"{row['first_byte_ms']:.0f} ms" if row["first_byte_ms"] else None,
         "$/M in, out": lambda row: _price(row["price"]),
+        "health": lambda row: row["health"],
         "now": _state,
     }
     print_table(columns, ([value(row) for value in columns.values()] for row in told["candidates"]))

@@ -23,6 +23,7 @@ CANDIDATE: dict[str, Any] = {
     "running": 1,
     "requests": 7,
     "first_byte_ms": 12.4,
+    "health": "degraded",
     "circuit_open_seconds": 0.0,
     "keys_rest_seconds": 0.0,
 }

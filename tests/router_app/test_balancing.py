@@ -101,3 +101,26 @@ def test_the_lowest_latency_comes_first_and_who_was_not_asked_lately_is_tried_by
     clock.now = 61
     balancer.began(loads["dear"], 0.4)
     assert (order(balancer, found)[0], loads["dear"].latency) == ("cheap", 0.4)
+
+
+@pytest.mark.parametrize(
+    ("ailing", "expected"),
+    [
+        ({}, ["dear", "cheap", "unknown", "last"]),
+        ({"dear": 1}, ["cheap", "unknown", "dear", "last"]),
+        ({"dear": 2, "cheap": 1}, ["unknown", "cheap", "last", "dear"]),
+        ({"dear": 2, "cheap": 2, "unknown": 2}, ["last", "dear", "cheap", "unknown"]),
+        ({"last": 2, "dear": 1}, ["cheap", "unknown", "dear", "last"]),
+        ({"nobody": 2}, ["dear", "cheap", "unknown", "last"]),
+    ],
+)
+def test_who_is_degraded_comes_after_who_is_not_and_who_is_down_after_all(
+    ailing: dict[str, int], expected: list[str]
+) -> None:
+    balancer = Balancer(ailing=lambda: ailing)
+    assert order(balancer, plan("in_order")) == expected
+
+
+def test_who_is_not_up_is_told_in_words() -> None:
+    balancer = Balancer(ailing=lambda: {"dear": 2, "last": 1, "nobody": 2})
+    assert balancer.told(plan("in_order")) == ["dear is down", "last is degraded"]
