@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 
 import httpx2
 
@@ -27,6 +28,7 @@ _CALL_SECONDS = 20.0
 _log = logging.getLogger(__name__)
 
 Probe = Callable[[ClientSpec, str, httpx2.AsyncClient], Awaitable[tuple[CaseResult, ...]]]
+"""Asks what costs nothing, without a key."""
 
 
 class Monitor:
@@ -38,11 +40,13 @@ class Monitor:
         database: Database,
         allowed_private: Collection[str],
         *,
+        probe: Probe = partial(probe, seconds=_CALL_SECONDS),  # noqa: B008 - a function
         look_seconds: float = _LOOK_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._serving = serving
         self._database = database
+        self._probe = probe
         self._look_seconds = look_seconds
         self._clock = clock
         self._slice_ends = clock() + self._slice_seconds
@@ -104,7 +108,7 @@ class Monitor:
             return
         async with self._at_once:
             try:
-                cases = await probe(served.spec, route.base, self._http, seconds=_CALL_SECONDS)
+                cases = await self._probe(served.spec, route.base, self._http)
                 self._found(provider, cases)
                 if all(one.outcome == "passed" for one in cases) and self._serving.board.chat_due(provider):
                     await self._chat(provider, route)

@@ -39,8 +39,12 @@ def test_of_whom_nothing_was_seen_that_is_said(run: Run, home: Path) -> None:
 
 
 def test_what_changed_is_a_history(run: Run, home: Path) -> None:
-    answers = {"GET /api/health/history?provider=acme": [(200, [CHANGE])], "GET /api/health/history": [(200, [])]}
+    answers: dict[str, list[tuple[int, Any]]] = {
+        "GET /api/health/history?provider=acme": [(200, [CHANGE])],
+        "GET /api/health/history": [(200, [])],
+    }
     with served(AdminApi(answers), home / "data"):
         one, none = run("health", "acme", "--history"), run("health", "--history")
-    assert "became" in one.stdout and "6 of 12" in one.stdout
+    assert "became" in one.stdout
+    assert "6 of 12" in one.stdout
     assert "No state has changed yet." in none.stderr

@@ -157,7 +157,8 @@ def test_changes_are_told_once() -> None:
     board.seen("acme", window(10, s503=10))
     (change,) = board.take_changes()
     assert (change.before, change.after, change.at) == ("unknown", "down", clock.now())
-    assert change.evidence is not None and change.evidence.failed == 10
+    assert change.evidence is not None
+    assert change.evidence.failed == 10
     assert board.take_changes() == []
 
 
@@ -167,7 +168,8 @@ def test_what_was_known_before_a_restart_is_known_until_it_is_looked_at() -> Non
     board.remember([HealthChange(provider="acme", before="up", after="down", at=since)])
     board.follow(["acme", "bolt"])
     found = board.standing("acme")
-    assert found is not None and (found.state, found.since) == ("down", since)
+    assert found is not None
+    assert (found.state, found.since) == ("down", since)
     assert board.ailing == {"acme": 2}
     assert board.take_changes() == []
 

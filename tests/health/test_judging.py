@@ -38,7 +38,8 @@ from tests.health.looks import START, case, limits, window
 )
 def test_requests_tell_the_state(seen: Window, before: HealthState, state: HealthState) -> None:
     found = judged_traffic(seen, before, limits(), START)
-    assert found is not None and found.state == state
+    assert found is not None
+    assert found.state == state
 
 
 @pytest.mark.parametrize("seen", [Window(), window(4, s503=4), window(1, s503=1)])
@@ -55,7 +56,8 @@ def test_the_evidence_says_it_in_numbers_and_in_words() -> None:
     )
     assert (found.evidence.requests, found.evidence.failed, found.evidence.p95_ms) == (12, 6, 900.0)
     one = judged_traffic(window(1)._replace(p50=None), "up", limits(), START)
-    assert one is not None and one.evidence.words == "0 of 1 request failed in the last 5 min"
+    assert one is not None
+    assert one.evidence.words == "0 of 1 request failed in the last 5 min"
 
 
 @given(
@@ -67,7 +69,8 @@ def test_more_faults_never_look_better(requests: int, shares: tuple[float, float
     few, many = (
         judged_traffic(window(requests, s503=int(requests * one)), before, limits(), START) for one in sorted(shares)
     )
-    assert few is not None and many is not None
+    assert few is not None
+    assert many is not None
     assert RANK[few.state] <= RANK[many.state]
 
 
@@ -77,7 +80,8 @@ def test_the_same_requests_seen_again_change_nothing(requests: int, share: float
     first = judged_traffic(seen, before, limits(), START)
     assert first is not None
     again = judged_traffic(seen, first.state, limits(), START)
-    assert again is not None and again.state == first.state
+    assert again is not None
+    assert again.state == first.state
 
 
 MODELS = "models_without_key"

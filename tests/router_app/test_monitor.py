@@ -15,7 +15,7 @@ from modelscan.errors import CatalogBusy
 from modelscan.health.traffic import SLICES
 from modelscan.settings import HealthSettings, RoutingRule, RoutingSettings, Settings
 from modelscan.types import Auth, HealthChange, HealthState, utc_now
-from router_app import monitor as module
+from modelscan.validation.probe import probe as real
 from router_app.monitor import Monitor, sentence
 from tests.router_app.ailing import Ailing
 from tests.router_app.peers import Endless
@@ -178,7 +178,8 @@ def test_a_restart_knows_what_was_known(settings: Settings) -> None:
         await router.service.monitor.remember()
         await router.service.monitor.look()
         found = router.service.serving.board.standing("acme")
-        assert found is not None and (found.state, found.since) == ("down", since)
+        assert found is not None
+        assert (found.state, found.since) == ("down", since)
 
     told(settings, {"acme": Ailing()}, story, HealthSettings())
 
@@ -189,8 +190,8 @@ def test_what_cannot_be_stored_is_stored_later(settings: Settings, monkeypatch: 
 
     async def story(router: Router) -> None:
         with monkeypatch.context() as patched:
-            patched.setattr(module.health, "record", busy)
-            patched.setattr(module.health, "latest", busy)
+            patched.setattr(health, "record", busy)
+            patched.setattr(health, "latest", busy)
             await router.service.monitor.remember()
             assert (await looked(router))["acme"] == "up"
             await router.service.monitor.look()
@@ -217,18 +218,20 @@ def test_one_that_never_answers_holds_up_nobody_and_is_let_go_at_the_end(setting
 def test_a_fault_of_ours_ends_neither_the_call_of_another_nor_the_looks(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real, broken = module.probe, [True]
+    broken = [True]
 
     async def probe(spec: Any, *more: Any, **named: Any) -> Any:
         if spec.provider == "acme" and broken[0]:
             raise ZeroDivisionError
         return await real(spec, *more, **named)
 
-    monkeypatch.setattr(module, "probe", probe)
-
     async def story(router: Router) -> None:
         monitor = Monitor(
-            router.service.serving, router.service.database, router.service.allowed_private, look_seconds=0.01
+            router.service.serving,
+            router.service.database,
+            router.service.allowed_private,
+            probe=probe,
+            look_seconds=0.01,
         )
         with monkeypatch.context() as patched:
             patched.setattr(router.service.serving.traffic, "window", lambda _: 1 / 0)

@@ -54,7 +54,8 @@ def test_it_is_a_row_of_nobodys_and_counts_on_its_key(settings: Settings) -> Non
 
     async def story(router: Router) -> None:
         found = await chat(router)
-        assert found is not None and (found.outcome, found.status) == ("passed", 200)
+        assert found is not None
+        assert (found.outcome, found.status) == ("passed", 200)
         (row,) = router.usage()
         assert (row["operation"], row["client"], row["token_id"]) == ("health", None, None)
         assert (row["prompt_tokens"], row["completion_tokens"], Decimal(row["cost_usd"])) == (1, 1, Decimal("0.000003"))
@@ -77,7 +78,8 @@ def test_nothing_is_sent_beyond_the_cap_or_without_a_price(settings: Settings) -
         assert await chat(router, Decimal("0.00001")) is None  # It may cost more than that at most.
         router.service.serving.prices = PriceBook()
         assert await chat(router) is None
-        assert peer.asked == [] and router.usage() == []
+        assert peer.asked == []
+        assert router.usage() == []
 
     told(settings, peer, story)
 
@@ -97,7 +99,8 @@ def test_nothing_is_sent_or_spent_where_no_key_has_room(settings: Settings) -> N
 def test_only_a_fault_of_the_providers_counts_against_it(settings: Settings, status: int, outcome: str) -> None:
     async def story(router: Router) -> None:
         found = await chat(router)
-        assert found is not None and (found.outcome, found.status) == (outcome, status)
+        assert found is not None
+        assert (found.outcome, found.status) == (outcome, status)
         (row,) = router.usage()
         assert (row["status"], row["cost_usd"], row["prompt_tokens"]) == (status, "0", None)
         ((counter, waiting),) = router.service.serving.pool.in_order("acme")
@@ -121,7 +124,8 @@ def test_what_is_no_answer_is_told_and_what_it_may_have_cost_is_kept(settings: S
             gone = serving.current.served["acme"]._replace(spec=a_spec("http://127.0.0.1:9/v1"))
             serving.swap(Registry.of(2, [gone]))
         found = await chat(router)
-        assert found is not None and (found.outcome, found.status) == ("skipped", None)
+        assert found is not None
+        assert (found.outcome, found.status) == ("skipped", None)
         (row,) = router.usage()
         assert (row["status"], row["error_code"], row["key_id"]) == (502, "upstream-failed", None)
 
@@ -135,7 +139,8 @@ def test_a_host_that_is_refused_is_not_sent_anything(settings: Settings) -> None
         inside = serving.current.served["acme"]._replace(spec=a_spec("http://127.0.0.1:9/v1", operator_host=False))
         serving.swap(Registry.of(2, [inside]))
         found = await chat(router)
-        assert found is not None and "no public address" in found.detail
+        assert found is not None
+        assert "no public address" in found.detail
         (row,) = router.usage()
         assert row["error_code"] == "host-refused"
 
