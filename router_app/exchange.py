@@ -218,6 +218,7 @@ class Exchange:
             cached_tokens=usage.cached,
             cache_write_tokens=usage.cache_write,
             reasoning_tokens=usage.reasoning,
+            media_tokens=None if usage.media is None else usage.media._asdict(),
             latency_ms=(time.perf_counter() - self.began) * 1000,
             first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
             error_code=self.error_code,

@@ -26,7 +26,7 @@ from modelscan.types.spec import CUSTOM_REST, Auth, ClientSpec, Endpoint, Model,
 from modelscan.types.stats import Bucket, Dimension, StatsQuery, UsageStat
 from modelscan.types.synthesis import AgentCall, CallOutcome, Change
 from modelscan.types.token import ClientToken, TokenName, TokenRole, TokenTerms
-from modelscan.types.usage import Usage
+from modelscan.types.usage import Media, Usage
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
 
 __all__ = [
@@ -68,6 +68,7 @@ __all__ = [
     "Known",
     "Letter",
     "Level",
+    "Media",
     "Model",
     "ModelId",
     "ModelState",

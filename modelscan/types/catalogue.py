@@ -123,6 +123,8 @@ class UsageEvent:
     """Whether tokens are an estimate of ours, since the provider told none."""
     cost_usd: Decimal | None = None
     """None is unknown, never 0."""
+    media_tokens: dict[str, int] | None = None
+    """Of both: those of sound and pictures, by the fields of Media; None where there are none."""
     price_id: str | None = None
     """The version of the price that `cost_usd` was reckoned with."""
     retries: int = 0

@@ -1,5 +1,6 @@
 """What a model costs: rates, tiers by the length of the prompt, and versions that a request's cost is reckoned with."""
 
+from collections.abc import Collection
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import cached_property
 from typing import Annotated, NamedTuple, Self
@@ -8,7 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, JsonValue, field_vali
 
 from modelscan.types.base import Frozen, digest_of
 from modelscan.types.identifier import ModelId, ProviderId
-from modelscan.types.usage import Usage
+from modelscan.types.usage import Media, Usage
 
 __all__ = ["Amount", "PriceSource", "PriceVersion", "Rates", "Tariff", "Tier"]
 
@@ -19,7 +20,8 @@ _PICO = 12
 _MOST_PICO = 10**18
 """A request for a million dollars is no request: its tokens or its price are not to be believed."""
 _MANY = 20
-_MEDIA = ("input_audio_mtok", "output_audio_mtok", "input_image_mtok", "output_image_mtok")
+_TEXT = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "reasoning_mtok")
+_INPUT, _OUTPUT = ("input_audio_mtok", "input_image_mtok"), ("output_audio_mtok", "output_image_mtok")
 
 
 def _exact(amount: Decimal) -> Decimal:
@@ -48,6 +50,7 @@ class Rates(Frozen):
     reasoning_mtok: Amount | None = None
     """Of the answer's tokens those that are thoughts; None: they cost what the answer's others cost."""
     input_audio_mtok: Amount | None = None
+    """Of the prompt's tokens those of sound; None, as for the next three: they cost what the others do."""
     output_audio_mtok: Amount | None = None
     input_image_mtok: Amount | None = None
     output_image_mtok: Amount | None = None
@@ -102,15 +105,20 @@ class _Factors(NamedTuple):
     written: int | None
     reasoning: int | None
     request: int
+    input_audio: int | None
+    input_image: int | None
+    output_audio: int | None
+    output_image: int | None
 
     @classmethod
-    def of(cls, rates: Rates) -> Self:
-        names = ("input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "reasoning_mtok")
-        fresh, completion, cached, written, reasoning = (
-            None if (rate := getattr(rates, name)) is None else int(rate.scaleb(6)) for name in names
-        )
+    def of(cls, rates: Rates, apart: Collection[str]) -> Self:
+        """`apart`: media that some tier prices; where this one does not, that price is unknown in it."""
+        fresh, completion, cached, written, reasoning = (_factor(rates, name) for name in _TEXT)
         thoughts = completion if reasoning is None else reasoning
-        return cls(fresh, completion, cached, written, thoughts, int((rates.request_usd or Decimal(0)).scaleb(_PICO)))
+        read = [_factor(rates, name) if name in apart else fresh for name in _INPUT]
+        said = [_factor(rates, name) if name in apart else completion for name in _OUTPUT]
+        request = int((rates.request_usd or Decimal(0)).scaleb(_PICO))
+        return cls(fresh, completion, cached, written, thoughts, request, *read, *said)
 
     def total(self, prompt: int, completion: int | None, cached: int, written: int, reasoning: int) -> int | None:
         """Pico-dollars. A part without a price is unknown unless there is nothing of it, and so the other way round."""
@@ -133,11 +141,41 @@ class _Factors(NamedTuple):
                 total += count * factor
         return total
 
+    def with_media(
+        self, prompt: int, completion: int | None, cached: int, written: int, reasoning: int, media: Media
+    ) -> int | None:
+        """Likewise, where there are sound or pictures, of which only what costs something else counts apart.
+
+        Unknown where that is more than its whole, or where some of the prompt came from a cache or went to one: nobody
+        tells of what kind that was.
+        """
+        heard, said_aloud, seen, drawn = media
+        read = [
+            (count, one) for count, one in ((heard, self.input_audio), (seen, self.input_image)) if one != self.fresh
+        ]
+        told = ((said_aloud, self.output_audio), (drawn, self.output_image))
+        said = [(count, one) for count, one in told if one != self.completion]
+        of_prompt, of_answer = sum(count for count, _ in read), sum(count for count, _ in said)
+        if of_prompt and (cached or written or of_prompt > prompt):
+            return None
+        if of_answer and completion is not None and of_answer > completion - reasoning:
+            return None
+        total = self.total(
+            prompt - of_prompt, None if completion is None else completion - of_answer, cached, written, reasoning
+        )
+        for count, factor in (*read, *said):
+            if total is None or (count and factor is None):
+                return None
+            total += count * (factor or 0)
+        return total
+
     def most(self, prompt: int, completion: int) -> int | None:
         """Pico-dollars of the dearest way to use so many tokens; None where the plain rates are unknown."""
+        read = self.cached, self.written, self.input_audio, self.input_image
+        said = self.reasoning, self.output_audio, self.output_image
         dearest = self._replace(
-            fresh=None if self.fresh is None else max(self.fresh, self.cached or 0, self.written or 0),
-            completion=None if self.completion is None else max(self.completion, self.reasoning or 0),
+            fresh=None if self.fresh is None else max(self.fresh, *(one or 0 for one in read)),
+            completion=None if self.completion is None else max(self.completion, *(one or 0 for one in said)),
         )
         return dearest.total(prompt, completion, 0, 0, 0)
 
@@ -166,15 +204,16 @@ class PriceVersion(Frozen):
     def cost(self, usage: Usage) -> Decimal | None:
         """US dollars of one request, exactly; None where a part of it has no known price, or no known number of tokens.
 
-        What a provider does not tell of caches and thoughts was not used. Where sound or pictures have prices of their
-        own, the cost of a request with such is unknown: usage rows do not keep their tokens apart. Takes 2 µs.
+        What a provider does not tell of caches, thoughts, sound and pictures was not used. Takes 2 µs.
         """
         prompt, completion, cached, written, reasoning, media = usage
-        if prompt is None or (media and self.tells_media_apart):
+        if prompt is None:
             return None
         for least, rung in self._ladder:
             if prompt >= least:
                 factors = rung
+        if media is not None:
+            return _dollars(factors.with_media(prompt, completion, cached or 0, written or 0, reasoning or 0, media))
         return _dollars(factors.total(prompt, completion, cached or 0, written or 0, reasoning or 0))
 
     def most(self, prompt: int, completion: int) -> Decimal | None:
@@ -182,11 +221,6 @@ class PriceVersion(Frozen):
         worst = [factors.most(prompt, completion) for least, factors in self._ladder if prompt >= least]
         known = [one for one in worst if one is not None]
         return _dollars(max(known)) if len(known) == len(worst) else None
-
-    @cached_property
-    def tells_media_apart(self) -> bool:
-        """Whether sound or pictures have prices of their own."""
-        return any(getattr(rates, name) is not None for rates in (self.tariff, *self.tariff.tiers) for name in _MEDIA)
 
     def rungs(self) -> tuple[dict[str, int | None], ...]:
         """What it is reckoned with, as plain numbers: `least` and `below`, the length of a prompt in tokens; the others
@@ -200,8 +234,14 @@ class PriceVersion(Frozen):
     @cached_property
     def _ladder(self) -> tuple[tuple[int, _Factors], ...]:
         """(of how many tokens a prompt is at least, its factors), the short one first."""
-        tiers = ((tier.over + 1, _Factors.of(tier)) for tier in self.tariff.tiers)
-        return ((0, _Factors.of(self.tariff)), *tiers)
+        every = (self.tariff, *self.tariff.tiers)
+        apart = {name for name in (*_INPUT, *_OUTPUT) if any(getattr(rates, name) is not None for rates in every)}
+        tiers = ((tier.over + 1, _Factors.of(tier, apart)) for tier in self.tariff.tiers)
+        return ((0, _Factors.of(self.tariff, apart)), *tiers)
+
+
+def _factor(rates: Rates, name: str) -> int | None:
+    return None if (rate := getattr(rates, name)) is None else int(rate.scaleb(6))
 
 
 def _dollars(pico: int | None) -> Decimal | None:

@@ -2,9 +2,22 @@
 
 from typing import NamedTuple
 
-__all__ = ["Usage"]
+__all__ = ["Media", "Usage"]
 
 _MOST_TOKENS = 10**9
+
+
+class Media(NamedTuple):
+    """Tokens of sound and pictures: parts of the prompt and of the completion."""
+
+    input_audio: int = 0
+    output_audio: int = 0
+    input_image: int = 0
+    output_image: int = 0
+
+    def believable(self) -> "Media":
+        """With counts that can be stored: one beyond belief stays more than its whole, so there is no cost."""
+        return Media(*(min(count, _MOST_TOKENS) for count in self))
 
 
 class Usage(NamedTuple):
@@ -20,8 +33,8 @@ class Usage(NamedTuple):
     """Of the prompt: written to a cache."""
     reasoning: int | None = None
     """Of the completion: thoughts."""
-    media: int | None = None
-    """Of both: sound and pictures, where they are told apart."""
+    media: Media | None = None
+    """Of both: sound and pictures, where the provider tells of any."""
 
     def believable(self) -> "Usage":
         """Without counts that no request can have, and without parts that are more than their whole.
@@ -36,6 +49,8 @@ class Usage(NamedTuple):
         if cached is not None or cache_write is not None:
             cached = _part(cached, prompt)
             cache_write = _part(cache_write, None if prompt is None else prompt - (cached or 0))
+        if media is not None:
+            media = media.believable()
         return Usage(prompt, completion, cached, cache_write, _part(reasoning, completion), media)
 
 

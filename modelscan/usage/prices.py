@@ -24,15 +24,12 @@ class PriceBook:
         return self._versions.get((provider, model))
 
     def cost(self, provider: str, model: str, usage: Usage) -> tuple[Decimal | None, str | None]:
-        """(US dollars of a request, the id of the version they are reckoned with); both None where it is unknown.
-
-        The version without a cost says that it can never be known: of sound or pictures with a price of their own.
-        """
+        """(US dollars of a request, the id of the version they are reckoned with); both None where it is unknown."""
         version = self._versions.get((provider, model))
         if version is None:
             return None, None
         cost = version.cost(usage)
-        return cost, version.id if cost is not None or (usage.media and version.tells_media_apart) else None
+        return cost, version.id if cost is not None else None
 
     def most(self, provider: str, model: str, prompt: int, completion: int) -> Decimal | None:
         """US dollars that a request of at most so many tokens may cost; None where that is unknown.

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from modelscan.types import Endpoint, Quirks
+from modelscan.types import Endpoint, Media, Quirks
 from modelscan.wire.openai_error import error_body
 from modelscan.wire.protocol import Usage, WireProtocol, listed_ids, tokens
 from modelscan.wire.sdk_client import sdk_vocabulary
@@ -12,7 +12,6 @@ from modelscan.wire.sse import DataLines
 __all__ = ["OPENAI_CHAT", "StreamUsage", "chat_body", "error_body", "usage_in", "usage_of"]
 
 _NOTHING = Usage()
-_MEDIA = ("audio_tokens", "image_tokens")
 
 
 def stream_error(body: dict[str, Any]) -> bytes:
@@ -33,6 +32,7 @@ def usage_of(payload: Any) -> Usage:
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
     if prompt is None and completion is None:
         prompt, completion = usage.get("input_tokens"), usage.get("output_tokens")
+        usage = _spelt_out(payload, usage)
     if completion is None and prompt == usage.get("total_tokens"):
         completion = None if prompt is None else 0  # As of vectors: there is no answer that costs anything.
     read = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
@@ -51,10 +51,19 @@ def usage_of(payload: Any) -> Usage:
     )
 
 
-def _media(read: dict[str, Any], said: dict[str, Any]) -> int | None:
+def _spelt_out(payload: Any, usage: dict[str, Any]) -> dict[str, Any]:
+    """With the details as others name them; of an answer that is pictures, all is, where it does not tell."""
+    if "input_token_details" in usage:  # As transcriptions say it.
+        usage = {"input_tokens_details": usage["input_token_details"], **usage}
+    if ("data" in payload or "b64_json" in payload) and not usage.get("output_tokens_details"):
+        usage = {**usage, "output_tokens_details": {"image_tokens": usage.get("output_tokens")}}
+    return usage
+
+
+def _media(read: dict[str, Any], said: dict[str, Any]) -> Media | None:
     """The tokens of sound and pictures, asked and answered; None where there are none."""
-    told = [part[name] for part in (read, said) for name in _MEDIA if name in part]
-    return sum(count for one in told if (count := tokens(one))) or None if told else None
+    told = Media(*(tokens(part.get(name)) or 0 for name in ("audio_tokens", "image_tokens") for part in (read, said)))
+    return told if any(told) else None
 
 
 def usage_in(payload: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.catalog.reprice import apply, audits, preview
 from modelscan.catalog.stats import stats
-from modelscan.types import PriceVersion, RepriceScope, StatsQuery, Tariff, Usage
+from modelscan.types import Media, PriceVersion, RepriceScope, StatsQuery, Tariff, Usage
 from tests.catalog.usage_rows import an_event, take_in
 from tests.usage.pricing import tariffs, usages
 
@@ -24,8 +24,9 @@ THEN = RepriceScope(prices="then")
 _INSERT = """
 INSERT INTO usage_tracking (
     request_id, "at", asked_model, provider, model, status, stream, cancelled, prompt_tokens, completion_tokens,
-    cached_tokens, cache_write_tokens, reasoning_tokens, latency_ms, generation, cost_usd, price_id
-) VALUES (?, ?, 'x', 'acme', ?, 200, false, false, ?, ?, ?, ?, ?, 1, 1, ?, ?)
+    cached_tokens, cache_write_tokens, reasoning_tokens, input_audio_tokens, output_audio_tokens, input_image_tokens,
+    output_image_tokens, latency_ms, generation, cost_usd, price_id
+) VALUES (?, ?, 'x', 'acme', ?, 200, false, false, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, ?, ?)
 """
 
 
@@ -36,7 +37,8 @@ def used(
     with database.write() as connection:
         ((before,),) = connection.execute("SELECT count(*) FROM usage_tracking").fetchall()
         for number, usage in enumerate(usages, before):
-            connection.execute(_INSERT, [f"r{number}", at, model, *usage[:5], cost, cost and "old"])
+            media = usage.media or [None] * 4
+            connection.execute(_INSERT, [f"r{number}", at, model, *usage[:5], *media, cost, cost and "old"])
 
 
 def rows(database: Database) -> list[tuple[Any, ...]]:
@@ -141,12 +143,19 @@ def test_each_row_may_be_priced_as_of_its_own_time(database: Database, monkeypat
     assert [cost for cost, _ in rows(database)] == [1, 1, 2, 3, 3]
 
 
-def test_a_row_with_sound_that_could_not_be_reckoned_stays_so(database: Database) -> None:
+def test_a_row_with_sound_of_before_its_tokens_were_told_apart_stays_unknown(database: Database) -> None:
     version = priced(database, input_mtok=1, output_mtok=2, input_audio_mtok=40)
     used(database, Usage(9, 1))
     with database.write() as connection:
         connection.execute("UPDATE usage_tracking SET price_id = ?", [version.id])
     assert (preview(database, ALL).rows, preview(database, ALL).unknown) == (0, 1)
+
+
+def test_a_row_with_sound_is_reckoned_once_its_price_is_known(database: Database) -> None:
+    used(database, Usage(9, 1, media=Media(4)), Usage(9, 1, cached=1, media=Media(4)))
+    version = priced(database, input_mtok=1, output_mtok=2, cache_read_mtok=1, input_audio_mtok=40)
+    assert apply(database, ALL, "ada").unknown == 1
+    assert rows(database) == [(Decimal("0.000167"), version.id), (None, None)]
 
 
 def test_where_nothing_was_used_or_priced_there_is_nothing_to_do(database: Database) -> None:

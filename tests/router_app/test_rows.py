@@ -50,6 +50,16 @@ def test_what_was_told_is_no_estimate_and_has_its_parts(settings: Settings) -> N
     assert (row["cached_tokens"], row["reasoning_tokens"]) == (4, None)
 
 
+def test_sound_and_pictures_are_told_apart(settings: Settings) -> None:
+    told = b'{"usage":{"prompt_tokens":9,"completion_tokens":5,"prompt_tokens_details":{"audio_tokens":4}}}'
+    row = row_of(settings, Scripted([told]))
+    media = {"input_audio": 4, "output_audio": 0, "input_image": 0, "output_image": 0}
+    assert (row["prompt_tokens"], row["media_tokens"]) == (9, media)
+    answer = b'{"data":[{"b64_json":"AA"}],"usage":{"input_tokens":3,"output_tokens":9}}'
+    row = row_of(settings, Scripted([answer]), "/v1/images/generations", content=b'{"model": "echo"}')
+    assert row["media_tokens"]["output_image"] == 9
+
+
 def test_a_stream_that_breaks_off_counts_what_came(settings: Settings) -> None:
     peer = Scripted([SAID] * 20 + [b'data: {"error":{"message":"gone"}}\n\n'], content_type=b"text/event-stream")
     row = row_of(settings, peer, json={**HELLO, "stream": True})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from modelscan.types import PriceVersion, Rates, Tariff, Tier, Usage
+from modelscan.types import Media, PriceVersion, Rates, Tariff, Tier, Usage
 from tests.usage.pricing import FROM, tariffs, usages, version
 
 USUAL = version(input_mtok="0.27", output_mtok="1.1", cache_read_mtok="0.07", cache_write_mtok="0.3")
@@ -89,13 +89,27 @@ def test_a_cost_is_exact_and_unknown_where_a_part_of_it_is(tariff: Tariff, usage
 def _by_hand(tariff: Tariff, usage: Usage) -> Decimal | None:
     """Likewise, with fractions: nothing is rounded."""
     prompt, completion, cached, written, reasoning = (count or 0 for count in usage[:5])
+    every, media = (tariff, *tariff.tiers), usage.media or Media()
     rates: Rates = next((tier for tier in reversed(tariff.tiers) if prompt > tier.over), tariff)
     thinking = rates.output_mtok if rates.reasoning_mtok is None else rates.reasoning_mtok
+    apart = {
+        name: (count, getattr(rates, f"{name}_mtok"))
+        for name, count in media._asdict().items()
+        if count
+        and any(getattr(one, f"{name}_mtok") is not None for one in every)
+        and getattr(rates, f"{name}_mtok") != (rates.input_mtok if name.startswith("input") else rates.output_mtok)
+    }
+    read, said = (
+        sum(count for name, (count, _) in apart.items() if name.startswith(side)) for side in ("input", "output")
+    )
+    if (read and (cached or written or read > prompt)) or said > completion - reasoning:
+        return None
     parts = [
-        (prompt - cached - written, rates.input_mtok),
+        *apart.values(),
+        (prompt - cached - written - read, rates.input_mtok),
         (cached, rates.cache_read_mtok),
         (written, rates.cache_write_mtok),
-        (completion - reasoning, rates.output_mtok),
+        (completion - reasoning - said, rates.output_mtok),
         (reasoning, thinking),
     ]
     if any(count and rate is None for count, rate in parts):
@@ -109,7 +123,11 @@ def _by_hand(tariff: Tariff, usage: Usage) -> Decimal | None:
 def test_without_tiers_and_a_price_of_requests_costs_add_up(tariff: Tariff, one: Usage, other: Usage) -> None:
     flat = Tariff(**{**tariff.model_dump(), "tiers": (), "request_usd": None})
     told = PriceVersion.of("acme", "anvil", FROM, flat, {})
-    both = Usage(*((mine or 0) + (theirs or 0) for mine, theirs in zip(one, other, strict=True)))
+    one, other = one._replace(media=None), other._replace(media=None)
+    prompt, completion, cached, written, reasoning = (
+        (mine or 0) + (theirs or 0) for mine, theirs in zip(one[:5], other[:5], strict=True)
+    )
+    both = Usage(prompt, completion, cached, written, reasoning)
     costs = told.cost(one), told.cost(other)
     if costs[0] is not None and costs[1] is not None:
         assert told.cost(both) == costs[0] + costs[1]
@@ -173,12 +191,44 @@ def test_a_version_is_known_by_what_it_says_and_since_when() -> None:
     assert PriceVersion.model_validate_json(USUAL.model_dump_json()) == USUAL
 
 
-def test_sound_is_told_apart_only_where_it_has_a_price_of_its_own() -> None:
-    with_sound = Usage(9, 1, media=4)
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        (Usage(9, 1), "0.000011"),
+        (Usage(9, 1, media=Media(4)), "0.000167"),
+        (Usage(9, 4, media=Media(4, 3)), "0.000407"),
+        (Usage(9, 4, media=Media(input_image=5, output_image=2)), "0.000017"),
+        (Usage(9, 4, reasoning=1, media=Media(output_audio=3)), "0.000251"),
+        (Usage(9, 4, reasoning=2, media=Media(output_audio=3)), None),
+        (Usage(9, 1, media=Media(10)), None),
+        (Usage(9, 1, cached=1, media=Media(4)), None),
+        (Usage(9, 1, cache_write=1, media=Media(4)), None),
+        (Usage(9, 1, cached=1, media=Media(input_image=4)), "0.000011"),
+        (Usage(9, None, media=Media(4)), None),
+    ],
+)
+def test_sound_and_pictures_count_apart_where_they_cost_something_else(usage: Usage, cost: str | None) -> None:
+    told = version(
+        input_mtok=1, output_mtok=2, cache_read_mtok=1, cache_write_mtok=1, input_audio_mtok=40, output_audio_mtok=80
+    )
+    assert told.cost(usage) == (None if cost is None else Decimal(cost))
+
+
+def test_sound_without_a_price_of_its_own_costs_what_the_rest_does_but_not_where_another_tier_tells_it_apart() -> None:
+    with_sound = Usage(9, 1, media=Media(4, 1))
     assert USUAL.cost(with_sound) == USUAL.cost(Usage(9, 1))
-    for told in (
-        version(input_mtok=1, output_mtok=1, output_audio_mtok=9),
-        version(input_mtok=1, output_mtok=1, tiers=(Tier(over=10, input_image_mtok=1),)),
-    ):
-        assert told.cost(with_sound) is None
-        assert told.cost(Usage(9, 1)) is not None
+    told = version(input_mtok=1, output_mtok=1, tiers=(Tier(over=10, input_mtok=1, output_mtok=1, input_audio_mtok=9),))
+    assert told.cost(with_sound) is None
+    assert told.cost(Usage(12, 1, media=Media(4))) == Decimal("0.000045")
+
+
+def test_counts_of_sound_beyond_belief_make_the_cost_unknown_and_can_be_stored() -> None:
+    usage = Usage(9, 1, media=Media(2**70)).believable()
+    assert usage.media is not None
+    assert max(usage.media) < 2**63
+    assert version(input_mtok=1, output_mtok=2, input_audio_mtok=40).cost(usage) is None
+
+
+def test_the_most_holds_for_sound() -> None:
+    told = version(input_mtok=1, output_mtok=2, input_audio_mtok=40, output_audio_mtok=80)
+    assert told.most(9, 4) == told.cost(Usage(9, 4, media=Media(9, 4))) == Decimal("0.00068")

@@ -5,7 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from modelscan.types import PriceVersion, Rates, Tariff, Tier, Usage
+from modelscan.types import Media, PriceVersion, Rates, Tariff, Tier, Usage
 
 __all__ = ["FROM", "tariffs", "usages", "version"]
 
@@ -13,6 +13,8 @@ FROM = datetime(2026, 11, 1, tzinfo=UTC)
 _amounts = st.none() | st.just(0) | st.decimals(min_value="0.000001", max_value=10_000, places=6)
 _rates = st.fixed_dictionaries(dict.fromkeys(Rates.model_fields, _amounts))
 _counts = st.integers(0, 10**6)
+_few = st.sampled_from((0, 1, 10**4, 10**6))
+_media = st.builds(Media, _few, _few, _few, _few)
 
 
 def version(
@@ -37,4 +39,4 @@ def usages(draw: st.DrawFn) -> Usage:
     """Any that a provider can tell: no part is more than its whole."""
     cached, written, fresh = draw(_counts), draw(_counts), draw(_counts)
     reasoning, said = draw(_counts), draw(_counts)
-    return Usage(fresh + cached + written, reasoning + said, cached, written, reasoning)
+    return Usage(fresh + cached + written, reasoning + said, cached, written, reasoning, draw(st.none() | _media))

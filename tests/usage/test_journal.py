@@ -25,7 +25,7 @@ from modelscan.catalog.stats import stats
 from modelscan.custody.sealing import Custody
 from modelscan.errors import CatalogBusy
 from modelscan.keys import store
-from modelscan.types import StatsQuery, UsageEvent, utc_now
+from modelscan.types import Media, StatsQuery, UsageEvent, utc_now
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 
@@ -98,13 +98,15 @@ def test_a_row_keeps_all_that_its_event_says(database: Database, folder: Path) -
     told = event(
         "1", provider="acme", model="m", key_id="k", stream=True, prompt_tokens=9, completion_tokens=5,
         first_byte_ms=1.5, operation="embeddings", token_id="t", client="batch",
-        cached_tokens=4, cache_write_tokens=2, reasoning_tokens=3,
+        cached_tokens=4, cache_write_tokens=2, reasoning_tokens=3, media_tokens=Media(1, 2, 3, 4)._asdict(),
         estimated=True, cost_usd=Decimal("0.000000012345"), price_id="p", retries=2, fallbacks=1,
     )  # fmt: skip
     journal.append(told)
     assert flush(journal, database) == 1
     with database.read() as connection:
         (row,) = rows(connection, "FROM usage_tracking")
+    assert [row.pop(f"{name}_tokens") for name in Media._fields] == [1, 2, 3, 4]
+    row["media_tokens"] = told.media_tokens
     beside = {"batch", "latency_bucket", "first_byte_bucket"}
     assert UsageEvent(**{name: value for name, value in row.items() if name not in beside}) == replace(
         told, at=row["at"]

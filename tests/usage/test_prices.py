@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from modelscan.types import Usage
+from modelscan.types import Media, Usage
 from modelscan.usage.prices import PriceBook
 from tests.usage.pricing import version
 
@@ -22,10 +22,10 @@ def test_what_is_unknown_is_none_and_never_zero() -> None:
     assert BOOK.of("acme", "nothing") is None
 
 
-def test_sound_and_pictures_with_prices_of_their_own_can_never_be_reckoned() -> None:
+def test_sound_and_pictures_cost_what_their_price_says() -> None:
     told = version(input_mtok=1, output_mtok=2, input_audio_mtok=40)
     book = PriceBook([told])
-    assert book.cost("acme", "anvil", Usage(9, 1, media=4)) == (None, told.id)
-    assert book.cost("acme", "anvil", Usage(9, 1)) == (Decimal("0.000011"), told.id)
-    assert BOOK.cost("acme", "anvil", Usage(9, 1, media=4)) == (Decimal("0.000011"), KNOWN.id)
-    assert BOOK.cost("acme", "rocket", Usage(9, 1, media=4)) == (None, None)
+    assert book.cost("acme", "anvil", Usage(9, 1, media=Media(4))) == (Decimal("0.000167"), told.id)
+    assert book.cost("acme", "anvil", Usage(9, 1, media=Media(10))) == (None, None)
+    assert BOOK.cost("acme", "anvil", Usage(9, 1, media=Media(4))) == (Decimal("0.000011"), KNOWN.id)
+    assert BOOK.cost("acme", "rocket", Usage(9, 1, media=Media(4))) == (None, None)

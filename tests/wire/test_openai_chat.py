@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelscan.errors import UnsupportedProtocol
-from modelscan.types import Auth, ClientSpec, Usage
+from modelscan.types import Auth, ClientSpec, Media, Usage
 from modelscan.wire import WIRE_PROTOCOLS, protocol_named
 from modelscan.wire.cases import derive
 from modelscan.wire.openai_chat import StreamUsage, error_body, usage_of
@@ -49,6 +49,24 @@ def test_usage_is_found_however_the_stream_is_split(cuts: list[int]) -> None:
 )
 def test_what_an_answer_does_not_say_is_unknown(payload: Any, found: tuple[int | None, int | None]) -> None:
     assert usage_of(payload)[:2] == found
+
+
+@pytest.mark.parametrize(
+    "place", [{"data": [{"b64_json": "AA"}]}, {"type": "image_generation.completed", "b64_json": ""}]
+)
+@pytest.mark.parametrize(
+    ("details", "found"),
+    [
+        ({}, Media(output_image=9)),
+        ({"input_tokens_details": {"text_tokens": 1, "image_tokens": 2}}, Media(input_image=2, output_image=9)),
+        ({"output_tokens_details": {"text_tokens": 4, "image_tokens": 5}}, Media(output_image=5)),
+    ],
+)
+def test_an_answer_of_pictures_is_pictures_where_it_does_not_say_otherwise(
+    place: dict[str, Any], details: dict[str, Any], found: Media
+) -> None:
+    payload = {**place, "usage": {"input_tokens": 3, "output_tokens": 9, **details}}
+    assert usage_of(payload) == Usage(3, 9, media=found)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +124,11 @@ def test_the_cases_follow_from_the_specification(changes: dict[str, Any], absent
                 "prompt_tokens_details": {"audio_tokens": 3, "image_tokens": 2},
                 "completion_tokens_details": {"audio_tokens": 4, "image_tokens": "?"},
             },
-            Usage(9, 5, media=9),
+            Usage(9, 5, media=Media(3, 4, 2, 0)),
+        ),
+        (
+            {"input_tokens": 14, "output_tokens": 45, "input_token_details": {"text_tokens": 0, "audio_tokens": 14}},
+            Usage(14, 45, media=Media(14)),
         ),
         ({"prompt_tokens": 9, "prompt_tokens_details": {"audio_tokens": 0}}, Usage(9)),
     ],

@@ -255,7 +255,7 @@ def test_any_json_is_read_without_a_fault(payload: Any) -> None:
         ids = model_ids(mapping, payload)
         assert ids is None or all(id_ is None or isinstance(id_, str) for id_ in ids)
         for piece in pieces_of(mapping, b"data: " + json.dumps(payload).encode() + b"\n", json.dumps(payload).encode()):
-            assert all(count is None or count >= 0 for count in piece.usage)
+            assert all(count is None or count >= 0 for count in piece.usage[:5])
 
 
 def exchanges(mapping: RestMapping) -> list[dict[str, Any]]:

@@ -1,12 +1,16 @@
 CREATE TEMP TABLE fresh AS
 SELECT
-    * REPLACE (
+    * EXCLUDE (media_tokens) REPLACE (
         coalesce(operation, 'chat') AS operation,
         coalesce(estimated, false) AS estimated,
         try_cast(cost_usd AS DECIMAL(18, 12)) AS cost_usd,
         coalesce(retries, 0) AS retries,
         coalesce(fallbacks, 0) AS fallbacks
     ),
+    media_tokens.input_audio AS input_audio_tokens,
+    media_tokens.output_audio AS output_audio_tokens,
+    media_tokens.input_image AS input_image_tokens,
+    media_tokens.output_image AS output_image_tokens,
     ceil(ln(if(latency_ms < 0.01, 0.01, latency_ms)) / ln(1.1))::SMALLINT AS latency_bucket,
     ceil(ln(if(first_byte_ms < 0.01, 0.01, first_byte_ms)) / ln(1.1))::SMALLINT AS first_byte_bucket
 FROM read_json(
@@ -19,6 +23,8 @@ FROM read_json(
         completion_tokens: 'BIGINT', latency_ms: 'DOUBLE', first_byte_ms: 'DOUBLE', error_code: 'VARCHAR',
         generation: 'BIGINT', operation: 'VARCHAR', token_id: 'VARCHAR', client: 'VARCHAR', cached_tokens: 'BIGINT',
         cache_write_tokens: 'BIGINT', reasoning_tokens: 'BIGINT', estimated: 'BOOLEAN', cost_usd: 'VARCHAR',
+        media_tokens:
+            'STRUCT(input_audio BIGINT, output_audio BIGINT, input_image BIGINT, output_image BIGINT)',
         price_id: 'VARCHAR', retries: 'INTEGER', fallbacks: 'INTEGER'
     }
 )
