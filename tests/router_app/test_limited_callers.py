@@ -76,7 +76,7 @@ def test_with_a_token_both_clients_work_and_their_rows_name_it(settings: Setting
             assert (await app.chat()).choices[0].message.content == "hi"
             assert (await app.message()).content[0].text == "hi"
             assert [model.id async for model in app.openai.models.list()] == ["acme/echo"]
-            assert [row["token_id"] for row in router.usage()] == [app.account.token.id] * 2
+            assert [row["token_id"] for row in router.usage()] == [app.account.token.id] * 3
             assert app.account.running == 0
 
     asyncio.run(story())
