@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 
-from modelscan.catalog import approvals, discoveries
+from modelscan.catalog import approvals, discoveries, drift
+from modelscan.clients.registry import Served
+from modelscan.drift.blocking import blocked
 from modelscan.errors import CandidateRefused, GenerationRefused, NotWaiting
 from modelscan.synthesis.changes import changes_between
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import Candidate, Discovery, DiscoveryState
+from modelscan.types import Candidate, ClientSpec, Discovery, DiscoveryState, DriftEvent
 from modelscan.validation.repair import Repaired, Sources
 from tasks.publishing import served
 from tasks.reporting import table
@@ -40,12 +42,14 @@ class Proved(NamedTuple):
 async def hold(run: Run, proved: Proved) -> Candidate | None:
     """Keep the candidate in the catalogue, where the API and the command line show it.
 
-    None where it may be published at once: it need not be approved, or says what is served already.
+    None where it may be published at once: it need not be approved, or says what is served already. A candidate that
+    would bring a change which is held, or was rejected, must be approved in any case.
     """
     repaired, evidence = proved
     before = await run.catalogue(served, run, repaired.spec.provider)
     same = before is not None and before.version.digest == repaired.spec.digest
-    if same or run.bench.settings.discovery.activation == "automatic":
+    changes = await _withheld(run, before, repaired.spec)
+    if same or (run.bench.settings.discovery.activation == "automatic" and not changes):
         await run.catalogue(approvals.supersede, repaired.spec.provider, run.discovery.id)
         return None
     candidate = Candidate(
@@ -61,9 +65,18 @@ async def hold(run: Run, proved: Proved) -> Candidate | None:
     )
     with run.step("hold") as step:
         step.detail = f"waits for approval: modelscan approvals show {run.discovery.id}"
+        if changes:
+            step.detail += f"; changes that are held: {', '.join(one.id for one in changes)} (modelscan changes)"
     await run.telling.written()
     await run.catalogue(approvals.hold, run.discovery.id, candidate)
     return candidate
+
+
+async def _withheld(run: Run, before: Served | None, spec: ClientSpec) -> tuple[DriftEvent, ...]:
+    """What it would bring though the operator did not approve it; nothing where the operator named the server."""
+    if run.discovery.base_url:
+        return ()
+    return blocked(before.spec if before else None, spec, await run.catalogue(drift.withheld, spec.provider))
 
 
 async def held(run: Run) -> Candidate | None:
@@ -92,10 +105,19 @@ async def approved(run: Run, candidate: Candidate) -> Proved:
             f"The candidate for {found.identifier} is not the one that was validated.",
             hint=f"Discover it anew: modelscan add {found.identifier}",
         )
+    await _approve_changes(run, candidate)
     run.telling.change(state=DiscoveryState.RUNNING)
     sources = Sources(candidate.client, candidate.test)
     repaired = Repaired(candidate.spec, sources, candidate.report, candidate.attempts)
     return Proved(repaired, Evidence(identifier=run.identifier, records=candidate.records, gaps=candidate.gaps))
+
+
+async def _approve_changes(run: Run, candidate: Candidate) -> None:
+    """Who approves the candidate approves what it brings."""
+    before = await run.catalogue(served, run, candidate.spec.provider)
+    for change in await _withheld(run, before, candidate.spec):
+        reason = f"approved with discovery {run.discovery.id}"
+        await run.catalogue(drift.judge, change.id, approved=True, reason=reason)
 
 
 async def _asked(candidate: Candidate) -> Approval:

@@ -8,17 +8,18 @@ import pytest
 from prefect.exceptions import Pause
 from prefect.states import Suspended
 
-from modelscan.catalog import approvals, discoveries
+from modelscan.catalog import approvals, discoveries, drift
 from modelscan.codegen.render import render_client, render_test
 from modelscan.errors import CandidateRefused, GenerationRefused
 from modelscan.settings import Settings
 from modelscan.synthesis.evidence import Evidence
-from modelscan.types import Candidate, ClientSpec, Identifier, Level, ValidationReport
+from modelscan.types import Candidate, ClientSpec, DriftKind, DriftState, Identifier, Level, ValidationReport
 from modelscan.validation.repair import Repaired, Sources
 from tasks import approving
 from tasks.approving import Approval, Proved, approved, held, hold
 from tasks.publishing import publish
 from tasks.run import Run
+from tests.drift.looks import change
 from tests.validation.specs import a_spec
 
 
@@ -143,3 +144,34 @@ def test_a_candidate_that_is_not_the_one_that_was_validated_is_refused(asking: R
     approvals.judge(asking.bench.database, "d1", approved=True)
     with pytest.raises(GenerationRefused, match="not the one that was validated"):
         asyncio.run(approved(asking, candidate))
+
+
+def test_a_held_change_has_its_candidate_wait_and_is_approved_with_it(run: Run) -> None:
+    async def story() -> None:
+        await publish.fn(run, proved(a_spec()).repaired)
+        moved = a_spec(base_url="https://moved.acme.test/v1")
+        found = change("old", "new", kind=DriftKind.BASE_URL, field="base_url", model=None, provider=moved.provider)
+        (held_change,) = drift.record(run.bench.database, [found])
+        candidate = await hold(run, proved(moved))
+        assert candidate
+        waiting = discoveries.get(run.bench.database, "d1")
+        assert held_change.id in waiting.steps[-1].detail
+        approvals.judge(run.bench.database, "d1", approved=True)
+        await approved(run, candidate)
+        judged = drift.get(run.bench.database, held_change.id)
+        assert (judged.state, judged.reason) == (DriftState.APPROVED, "approved with discovery d1")
+        assert await hold(run, proved(moved)) is None
+
+    asyncio.run(story())
+
+
+def test_a_held_change_of_a_list_is_nothing_to_a_server_that_the_operator_names(run: Run) -> None:
+    async def story() -> None:
+        await publish.fn(run, proved(a_spec()).repaired)
+        moved = a_spec(base_url="https://own.acme.test/v1")
+        found = change("old", "new", kind=DriftKind.BASE_URL, field="base_url", model=None, provider=moved.provider)
+        drift.record(run.bench.database, [found])
+        own = replace(run, discovery=run.discovery.model_copy(update={"base_url": moved.base_url}))
+        assert await hold(own, proved(moved)) is None
+
+    asyncio.run(story())
