@@ -38,6 +38,7 @@ ModelScanError
 ├── KeyLimitReached              a provider holds 100 keys at most
 ├── NoUsableKey                  the provider needs a key and none can be used
 ├── RateLimited                  all that could be asked wants to be left alone for a while
+│   ├── TooManyListeners         to the feed of changes
 │   └── TokenLimited             the caller's token has had its requests or tokens, for now
 ├── UpstreamFailed               the provider could not be reached or broke off
 │   ├── UpstreamTimedOut         a time limit ran out
@@ -87,6 +88,7 @@ __all__ = [
     "SourceUnavailable",
     "TokenLimited",
     "TokenNotFound",
+    "TooManyListeners",
     "Unauthorized",
     "UnknownIdentifier",
     "UnknownModel",
@@ -267,6 +269,10 @@ class RateLimited(ModelScanError):
 
 class TokenLimited(RateLimited):
     code = "token-limited"
+
+
+class TooManyListeners(RateLimited):
+    code = "too-many-listeners"
 
 
 class UpstreamFailed(ModelScanError):

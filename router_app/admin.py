@@ -14,7 +14,8 @@ from modelscan.clients.loader import published_bytes
 from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
 from modelscan.usage.asking import asked_stats
-from router_app.bodies import AddProvider, Discover, Generate, Judge, read_body, wait_seconds
+from router_app.bodies import AddProvider, Discover, Generate, Judge, has_body, read_body, wait_seconds
+from router_app.changes import Changes
 from router_app.dossiers import Dossiers
 from router_app.health_routes import HealthRoutes
 from router_app.keys import Keys
@@ -41,6 +42,7 @@ class Admin:
             ("GET", "/providers", self.list_providers),
             ("POST", "/providers/add", self.add_provider),
             *Dossiers(self._service).table(),
+            *Changes(self._service.deciding, self._service.change_feed).table(),
             *Routes(self._service).table(),
             *Keys(self._service).table(),
             *HealthRoutes(self._service).table(),
@@ -137,7 +139,7 @@ class Admin:
     async def _judge(self, request: Request, *, approved: bool) -> Response:
         """The discovery as it is after the verdict; with `?wait=` once what was approved is published."""
         wait = wait_seconds(request)
-        asked = await read_body(request, Judge) if _has_body(request) else Judge()
+        asked = await read_body(request, Judge) if has_body(request) else Judge()
         judged = await self._service.discoveries.judge(
             request.path_params["id"], approved=approved, reason=asked.reason
         )
@@ -161,10 +163,6 @@ class Admin:
             raise error_from_code(error.code, error.message, error.hint, fields)
         headers = {"location": f"/api/discoveries/{discovery.id}"}
         return JSONResponse(discovery.model_dump(mode="json"), 200 if discovery.ended else 202, headers)
-
-
-def _has_body(request: Request) -> bool:
-    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def _rows(rows: Iterable[BaseModel]) -> Response:

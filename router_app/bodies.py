@@ -34,6 +34,7 @@ __all__ = [
     "RotateKey",
     "RotateMaster",
     "TryKey",
+    "has_body",
     "read_body",
     "wait_seconds",
 ]
@@ -202,3 +203,8 @@ def wait_seconds(request: Request) -> float | None:
     if not 0 <= seconds < float("inf"):
         raise InvalidInput(f"?wait={given[:20]} is no number of seconds.", hint="Write, for example, ?wait=60.")
     return min(seconds, _MAX_WAIT)
+
+
+def has_body(request: Request) -> bool:
+    """Whether anything was sent with it."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers

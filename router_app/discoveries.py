@@ -5,7 +5,6 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 from modelscan.catalog import approvals, discoveries, versions
 from modelscan.catalog.database import Database
@@ -55,7 +54,7 @@ class Discoveries:
 
         The catalogue is opened only if its file changed since the last look: following a run costs its writers nothing.
         """
-        signature = _signature(self._database.path)
+        signature = self._database.stamp()
         seen = self._seen.get(discovery_id)
         if seen and seen[0] == signature:
             return seen[1]
@@ -97,15 +96,3 @@ class Discoveries:
                 provider=provider,
             )
         return discoveries.get(self._database, active[0].discovery_id) if active[0].discovery_id else None
-
-
-def _signature(path: Path) -> Signature:
-    """Time and size of the file and of DuckDB's write-ahead log beside it."""
-    found = []
-    for file in (path, path.with_name(path.name + ".wal")):
-        try:
-            stat = file.stat()
-        except FileNotFoundError:
-            continue
-        found.append((stat.st_mtime_ns, stat.st_size))
-    return tuple(found)

@@ -21,6 +21,8 @@ from modelscan.synthesis.prices import load_book
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 from modelscan.usage.upkeep import Upkeep
+from router_app.change_feed import ChangeFeed
+from router_app.deciding import Deciding
 from router_app.discoveries import Discoveries
 from router_app.door import Door
 from router_app.gate import Gate
@@ -31,6 +33,7 @@ from router_app.monitor import Monitor
 from router_app.parts import Parts
 from router_app.serving import Serving
 from router_app.token_desk import TokenDesk
+from router_app.webhook import WebhookSender
 
 __all__ = ["Service"]
 
@@ -60,6 +63,8 @@ class Service:
         self.gate = gate
         self.database = database or Database(settings.database_path, settings.database.wait_seconds)
         self.discoveries = Discoveries(self.database, notify)
+        self.change_feed = ChangeFeed(self.database, gate.closed)
+        self.deciding = Deciding(self.database, settings.drift, self.discoveries, self.reload_prices)
         self.journal = Journal(settings.journal_dir)
         self.allowed_private: set[str] = set(settings.discovery.allowed_private_hosts)
         self.serving = Serving(
@@ -166,6 +171,8 @@ class Service:
         self._begin(self.keep_opening())
         self._begin(self._monitor())
         self._flusher = asyncio.create_task(self._flush_now_and_then())
+        webhook = WebhookSender(self.settings.drift, self.settings.data_dir, self.database, self.parts)
+        self._begin(webhook.run(self._opened))
 
     def restart(self) -> None:
         """Drain, make the parts anew, serve again: begun here, done beside."""

@@ -5,7 +5,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -60,6 +60,15 @@ class Database:
             )
         with self._opened(fcntl.LOCK_SH, read_only=True) as connection:
             yield connection
+
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        """Times and sizes of the file and of DuckDB's log beside it: the same as long as nobody wrote."""
+        found = []
+        for file in (self.path, self.path.with_name(self.path.name + ".wal")):
+            with suppress(FileNotFoundError):
+                stat = file.stat()
+                found.append((stat.st_mtime_ns, stat.st_size))
+        return tuple(found)
 
     @contextmanager
     def _opened(self, lock: int, *, read_only: bool) -> Iterator[Connection]:
