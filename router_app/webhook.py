@@ -11,19 +11,22 @@ from modelscan.drift.sending import Delivered, Webhook, deliver, open_webhook
 from modelscan.drift.signing import secret_of
 from modelscan.errors import InvalidConfiguration
 from modelscan.settings import DriftSettings
-from modelscan.types import utc_now
 from router_app.parts import Parts
 
 __all__ = ["WebhookSender"]
 
 _PART = "webhook"
 _EVERY_SECONDS = 1.0
+_REST_SECONDS = 5.0
 _KEPT = timedelta(days=7)
 _log = logging.getLogger(__name__)
 
 
 class WebhookSender:
-    """Looks at the outbox where the catalogue's file changed, or a letter is due. Of several routers each sends some."""
+    """Looks at the outbox where the catalogue's file changed, or a letter is due. Of several routers each sends some.
+
+    A receiver that takes nothing of several letters is left alone for `rest` seconds.
+    """
 
     def __init__(
         self,
@@ -33,12 +36,14 @@ class WebhookSender:
         parts: Parts,
         *,
         every: float = _EVERY_SECONDS,
+        rest: float = _REST_SECONDS,
     ) -> None:
         self._settings = settings
         self._data_dir = data_dir
         self._database = database
         self._parts = parts
         self._every = every
+        self._rest = rest
         self._stamp: object = None
         self._next_at: datetime | None = None
 
@@ -56,23 +61,27 @@ class WebhookSender:
         async with webhook.http:
             self._parts.set(_PART, "up")
             await opened.wait()
-            await asyncio.to_thread(drift_outbox.forget, self._database, utc_now() - _KEPT)
             while True:
-                await self._look(webhook)
-                await asyncio.sleep(self._every)
+                well = await self._look(webhook)
+                await asyncio.sleep(self._every if well else self._rest)
 
-    async def _look(self, webhook: Webhook) -> None:
-        """Send all that is due now."""
+    async def _look(self, webhook: Webhook) -> bool:
+        """Send all that is due now; whether anybody took it."""
         stamp = self._database.stamp()
         if stamp == self._stamp and (self._next_at is None or self._next_at > webhook.clock()):
-            return
+            return True
         try:
+            if self._stamp is None:
+                await asyncio.to_thread(drift_outbox.forget, self._database, webhook.clock() - _KEPT)
             while (done := await deliver(self._database, webhook)).letters:
                 self._tell(done)
+                if all(letter.state != "sent" for letter in done.letters):
+                    return False
         except Exception as error:  # noqa: BLE001 - the catalogue is busy, say: the letters stay in it
             _log.error("the webhook's letters could not be looked after, and are tried again: %s", error)
-            return
+            return False
         self._stamp, self._next_at = stamp, done.next_at
+        return True
 
     def _tell(self, done: Delivered) -> None:
         failed = [letter for letter in done.letters if letter.state != "sent"]

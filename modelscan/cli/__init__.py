@@ -24,6 +24,7 @@ COMMANDS = (
     Command("dossier", "modelscan.cli.dossier:dossier", "Show what is known, and which source says so."),
     Command("conflicts", "modelscan.cli.conflicts:conflicts", "List what the sources disagree on, or decide it."),
     Command("approvals", "modelscan.cli.approvals:approvals", "List what waits for approval; approve or refuse it."),
+    Command("changes", "modelscan.cli.changes:changes", "List what changed at providers; approve or reject a change."),
     Command("routes", "modelscan.cli.routes:routes", "List the rules for where a name leads, or set one."),
     Command("health", "modelscan.cli.health:health", "Show how the providers are doing, since when, and why."),
     Command("stats", "modelscan.cli.stats:stats", "Show requests, tokens, cost and latency, by what you like."),

@@ -34,6 +34,15 @@ class ChangesAsked(Frozen):
         """Those of the catalogue, the newest first."""
         return drift.list_events(database, **dict(self))
 
+    def matches(self, event: DriftEvent) -> bool:
+        """Whether one that was just told is among them, whichever page is meant."""
+        return (
+            (self.kinds is None or event.kind in self.kinds)
+            and (self.states is None or event.state in self.states)
+            and self.provider in (None, event.provider)
+            and (self.since is None or event.found_at >= self.since)
+        )
+
 
 def asked_changes(words: Iterable[tuple[str, str]], now: datetime | None = None) -> ChangesAsked:
     """What `kind=price,limit`, `state`, `provider`, `since`, `before` and `limit` say; raises InvalidInput."""

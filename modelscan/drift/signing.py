@@ -15,7 +15,7 @@ from modelscan.redaction import redact
 
 __all__ = ["SECRET_FILE", "secret_of", "signed"]
 
-SECRET_FILE = "webhook.secret"
+SECRET_FILE = "webhook.secret"  # noqa: S105 - its name
 _PREFIX = "whsec_"
 _SHORTEST, _LONGEST = 24, 64
 _MADE = 32
@@ -48,7 +48,7 @@ def _bytes_of(secret: SecretStr) -> bytes:
     if not text.startswith(_PREFIX) or not _SHORTEST <= len(found) <= _LONGEST:
         raise InvalidConfiguration(
             f"The webhook's secret is not {_PREFIX} and base64 of {_SHORTEST} to {_LONGEST} bytes.",
-            hint="Set MODELSCAN_DRIFT_WEBHOOK_SECRET, or take it away: one is made then, and kept in the data directory.",
+            hint=f"Set MODELSCAN_DRIFT_WEBHOOK_SECRET; without it {SECRET_FILE} in the data directory is used.",
         )
     return found
 
