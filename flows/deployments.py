@@ -1,6 +1,7 @@
 """What can be asked for in the Prefect UI, over its API, and by a schedule; prefect.yaml says the same."""
 
 from flows.discover import discover_provider
+from flows.verify import verify_clients
 from tasks.deploying import Deployment
 
 __all__ = ["DEPLOYMENTS"]
@@ -11,6 +12,14 @@ DEPLOYMENTS = (
         "discover-provider",
         "Find out how to talk to a model or a provider, prove it, and serve it.",
         tags=("modelscan", "on-demand"),
+    ),
+    Deployment(
+        verify_clients,
+        "verify-clients",
+        "Prove the published clients again, and tell what they no longer do.",
+        tags=("modelscan", "scheduled"),
+        schedule="verify_clients",
+        whole_catalogue=True,
     ),
 )
 """One row a flow. Whoever adds one adds its section in prefect.yaml, and its setting where it has a schedule."""

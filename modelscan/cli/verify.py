@@ -6,21 +6,15 @@ import os
 import click
 from pydantic import SecretStr
 
-from modelscan.catalog.database import Database
 from modelscan.cli.access import settings_of
 from modelscan.cli.catalogue import published
 from modelscan.cli.display import print_json, print_table
 from modelscan.cli.session import Session, json_option
 from modelscan.clients.loader import load as load_client
-from modelscan.clients.loader import published_bytes
-from modelscan.codegen.render import render_test
 from modelscan.custody.sealing import Custody
-from modelscan.errors import NoUsableKey
-from modelscan.keys import store
 from modelscan.settings import Settings
-from modelscan.sources.http import host_port, open_client
-from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport
-from modelscan.validation.runner import validate
+from modelscan.types import Level, SdkVersion, ValidationReport
+from modelscan.validation.again import key_of, proved_again
 from modelscan.validation.sandbox import Sandbox
 from modelscan.visible import visible
 
@@ -41,8 +35,8 @@ def verify(context: click.Context, provider: str, live: bool) -> None:
     settings = settings_of(session)
     database, version = published(session, provider)
     spec = load_client(settings.generation.path, version)
-    key = _key(settings, database, spec) if live else None
-    report = asyncio.run(_validated(settings, version, spec, key, live))
+    key = key_of(database, Custody.load(settings.data_dir, os.environ), spec) if live else None
+    report = asyncio.run(_validated(settings, version, key, live))
     if session.as_json:
         print_json(report.model_dump(mode="json"))
     else:
@@ -51,40 +45,9 @@ def verify(context: click.Context, provider: str, live: bool) -> None:
         context.exit(1)
 
 
-def _key(settings: Settings, database: Database, spec: ClientSpec) -> SecretStr | None:
-    if spec.auth.kind == "none":
-        return None
-    keys = store.load(database, Custody.load(settings.data_dir, os.environ)).get(spec.provider, ())
-    usable = store.sendable(keys, host_port(spec.base_url) if spec.operator_host else None)
-    if not usable:
-        raise NoUsableKey(
-            f"{spec.provider} has no key to prove it with.", hint=f"Add one: modelscan keys add {spec.provider}"
-        )
-    return min(usable, key=lambda usable: usable.key.score).secret
-
-
-async def _validated(
-    settings: Settings, version: SdkVersion, spec: ClientSpec, key: SecretStr | None, live: bool
-) -> ValidationReport:
-    """The report on the client as it was published; the test is written anew, as nobody vouches for the file beside."""
-    client = published_bytes(settings.generation.path, version).decode()
-    # What the operator named by --base-url may be private; what a source named, only where the settings allow it.
-    own = {host_port(spec.base_url)} if spec.operator_host else set()
+async def _validated(settings: Settings, version: SdkVersion, key: SecretStr | None, live: bool) -> ValidationReport:
     with Sandbox() as sandbox:
-        async with open_client(
-            allowed_private={*settings.discovery.allowed_private_hosts, *own},
-            timeout=settings.discovery.timeout_seconds,
-        ) as http:
-            return await validate(
-                spec,
-                client,
-                render_test(spec),
-                sandbox=sandbox,
-                key=key,
-                http=http,
-                reach=live,
-                allowed_private=settings.discovery.allowed_private_hosts,
-            )
+        return await proved_again(settings, version, sandbox=sandbox, key=key, reach=live)
 
 
 def _print(report: ValidationReport, provider: str, *, live: bool) -> None:

@@ -28,6 +28,7 @@ from modelscan.types.synthesis import AgentCall, CallOutcome, Change
 from modelscan.types.token import ClientToken, TokenName, TokenRole, TokenTerms
 from modelscan.types.usage import Media, Usage
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
+from modelscan.types.verification import CaseChange, Verification
 
 __all__ = [
     "CUSTOM_REST",
@@ -38,6 +39,7 @@ __all__ = [
     "Bucket",
     "CallOutcome",
     "Candidate",
+    "CaseChange",
     "CaseResult",
     "Change",
     "Claim",
@@ -107,6 +109,7 @@ __all__ = [
     "UsageStat",
     "ValidationReport",
     "Verdict",
+    "Verification",
     "canonical_json",
     "digest_of",
     "fits_a_path",

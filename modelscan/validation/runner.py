@@ -27,6 +27,7 @@ from modelscan.wire.cases import derive
 __all__ = ["validate"]
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_ASKED = "It was not asked for more than "
 _TRANSPORT_FAULTS = frozenset({"APIConnectionError", "ConnectError", "ReadError", "RemoteProtocolError", "WriteError"})
 """How the SDKs and httpx name a connection that was lost; not a timeout, which would take as long again."""
 
@@ -64,8 +65,9 @@ async def validate(
     contract_seconds: float = 20.0,
     live_seconds: float = 60.0,
     allowed_private: Collection[str] = (),
+    highest: Level = Level.LIVE,
 ) -> ValidationReport:
-    """Prove what can be proved of a client; the report says why it is not more.
+    """Prove what can be proved of a client, up to `highest`; the report says why it is not more.
 
     key: sent to `spec.base_url` only, and only after that host answered the probe as such an API. reach: whether the
     real host may be asked at all. environ: fills `${VAR}` in the base URL. allowed_private: hosts, or `host:port`s,
@@ -87,6 +89,8 @@ async def validate(
     )
     proved, results = Level.NONE, list[CaseResult]()
     for level, climb in _STEPS:
+        if level.rank > highest.rank:
+            return ValidationReport(level=proved, why_not_higher=f"{_ASKED}{highest}.", results=tuple(results))
         shown = await climb(candidate)
         results += shown
         if why := _why(level, shown):
