@@ -1,73 +1,77 @@
-"""`python -m flows.runner`: takes the runs of our deployments that are due, and executes them where all is warm."""
+"""`python -m flows.runner`: takes the runs of our deployments that are due; each is forked from a warm process."""
 
 import asyncio
+import gc
 import json
-import logging
 import os
 import signal
+import socket
 import threading
-from collections.abc import Mapping
-from uuid import UUID
+from collections.abc import Callable, Sequence
 
-import anyio
-import httpx
-from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
-from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.exceptions import Pause, PrefectException
-from prefect.flow_engine import run_flow_async
-from prefect.states import Crashed
+from prefect.client.orchestration import get_client
 from pydantic import SecretStr
 
 from flows.deployments import DEPLOYMENTS
-from modelscan.types import utc_now
-from tasks.bench import the_bench
+from tasks.bench import guarded_settings
 from tasks.deploying import Deployment, deploy
-from tasks.missed import MISSED, newest
+from tasks.running.forks import Forks
+from tasks.running.home import WarmHome
+from tasks.running.leftovers import crash_leftovers
+from tasks.running.supervisor import Supervisor
+from tasks.running.zygote import serve
 
 __all__ = ["main"]
 
-Rows = Mapping[UUID, Deployment]
-"""The deployments by Prefect's ids."""
-
 _POLL_SECONDS = 0.5
 _MASTER = b"master "
-_log = logging.getLogger(__name__)
 
 
-def main() -> None:
+def main(deployments: Sequence[Deployment] = DEPLOYMENTS) -> None:
     """Run until SIGTERM, or until stdin ends. A line there means: look now; `master KEY` brings another master key."""
-    asyncio.run(_main())
+    _say(state="starting", detail="warming up")
+    ours, theirs = socket.socketpair()
+    # Before this process has a thread: a fork has but the one that forks.
+    if os.fork() == 0:
+        ours.close()
+        _be_zygote(theirs, deployments)
+    theirs.close()
+    asyncio.run(_main(ours, deployments))
 
 
-async def _main() -> None:
+def _be_zygote(control: socket.socket, deployments: Sequence[Deployment]) -> None:
+    home = WarmHome(deployments)
+    gc.collect()
+    gc.freeze()  # What never goes is never looked at again, and so stays shared.
+    serve(control, home)
+    home.close()
+    os._exit(0)
+
+
+async def _main(control: socket.socket, deployments: Sequence[Deployment]) -> None:
     wake, stop = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_signal_handler(signal.SIGINT, stop.set)
-    masters: asyncio.Queue[SecretStr] = asyncio.Queue()
-    threading.Thread(target=_listen, args=(loop, wake, stop, masters), daemon=True).start()
-    _say(state="starting", detail="warming up")
-    await asyncio.to_thread(the_bench)
-    renewing = asyncio.create_task(_renew(masters))
-    serving = asyncio.create_task(_serve(wake))
+    forks = Forks(control)
+    threading.Thread(target=_listen, args=(loop, wake.set, stop.set, forks.renew), daemon=True).start()
+    serving = asyncio.create_task(_serve(wake, deployments, forks))
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if serving.done():
-        serving.result()
-    for task in (serving, renewing):
-        task.cancel()
-    await asyncio.gather(serving, renewing, return_exceptions=True)
-    the_bench().sandbox.close()
+    await asyncio.wait((serving, stopping, forks.gone), return_when=asyncio.FIRST_COMPLETED)
+    failed = serving.done() or forks.gone.done()
+    stopping.cancel()
+    serving.cancel()
+    ended = await asyncio.gather(serving, return_exceptions=True)
+    forks.close()
+    if failed:
+        raise SystemExit(f"the runner cannot go on: {ended[0] or 'its warm process is gone'}")
 
 
 def _listen(
-    loop: asyncio.AbstractEventLoop, wake: asyncio.Event, stop: asyncio.Event, masters: asyncio.Queue[SecretStr]
+    loop: asyncio.AbstractEventLoop,
+    wake: Callable[[], None],
+    stop: Callable[[], None],
+    renew: Callable[[SecretStr], None],
 ) -> None:
     begun = b""
     # Not sys.stdin: a thread that waits in it makes the interpreter's end a fatal error.
@@ -75,91 +79,29 @@ def _listen(
         *lines, begun = (begun + read).split(b"\n")
         for line in lines:
             if line.startswith(_MASTER):
-                loop.call_soon_threadsafe(masters.put_nowait, SecretStr(line.removeprefix(_MASTER).decode()))
-        loop.call_soon_threadsafe(wake.set)
-    loop.call_soon_threadsafe(stop.set)
-
-
-async def _renew(masters: asyncio.Queue[SecretStr]) -> None:
-    """Open the stored keys with the master key that came last: this process's environment has the one before."""
-    while True:
-        the_bench().custody.take(await masters.get())
+                loop.call_soon_threadsafe(renew, SecretStr(line.removeprefix(_MASTER).decode()))
+        loop.call_soon_threadsafe(wake)
+    loop.call_soon_threadsafe(stop)
 
 
 def _say(**what: object) -> None:
     print(json.dumps(what), flush=True)  # noqa: T201 - the line that the parent reads
 
 
-async def _serve(wake: asyncio.Event) -> None:
+async def _serve(wake: asyncio.Event, deployments: Sequence[Deployment], forks: Forks) -> None:
+    settings = guarded_settings()
     async with get_client() as client:
         while error := await client.api_healthcheck():
             _say(state="starting", detail=f"waiting for the Prefect API ({type(error).__name__})")
             await asyncio.sleep(_POLL_SECONDS)
-        rows = await deploy(client, DEPLOYMENTS, the_bench().settings.schedules)
-        await _crash_leftovers(client, rows)
+        rows = await deploy(client, deployments, settings.schedules)
+        await crash_leftovers(client, rows)
         _say(state="ready", deployments=sorted(row.name for row in rows.values()))
-        running: dict[UUID, asyncio.Task[None]] = {}
+        supervisor = Supervisor(client, rows, forks, settings)
         try:
-            await _poll(client, rows, wake, running)
+            await supervisor.run(wake)
         finally:
-            for task in running.values():
-                task.cancel()
-            await asyncio.gather(*running.values(), return_exceptions=True)
-
-
-async def _poll(
-    client: PrefectClient, rows: Rows, wake: asyncio.Event, running: dict[UUID, asyncio.Task[None]]
-) -> None:
-    at_once = the_bench().settings.runner.parallel_runs
-    while True:
-        if len(running) < at_once:
-            for run in await _due(client, rows):
-                if run.id not in running and len(running) < at_once:
-                    running[run.id] = asyncio.create_task(_execute(run, rows, running))
-        wake.clear()
-        with anyio.move_on_after(_POLL_SECONDS):
-            await wake.wait()
-
-
-async def _due(client: PrefectClient, rows: Rows) -> list[FlowRun]:
-    """What is to be executed now. What a schedule asked for while nobody was there is done once."""
-    try:
-        found = await client.get_scheduled_flow_runs_for_deployments(list(rows), utc_now())
-        due, missed = newest(found)
-        for run in missed:
-            await client.set_flow_run_state(run.id, MISSED, force=True)
-    except (PrefectException, httpx.HTTPError) as error:
-        _log.warning("the Prefect API did not answer: %s", error)
-        return []
-    return due
-
-
-async def _execute(run: FlowRun, rows: Rows, running: dict[UUID, asyncio.Task[None]]) -> None:
-    """One run, limited in time; whatever becomes of it, the loop goes on."""
-    row = rows[run.deployment_id] if run.deployment_id else DEPLOYMENTS[0]
-    seconds = row.seconds(the_bench().settings)
-    try:
-        async with asyncio.timeout(seconds):
-            await run_flow_async(row.flow, flow_run=run, parameters=run.parameters, return_type="state")
-    except Pause:
-        _log.info("%s waits for approval", run.name)
-    except TimeoutError:
-        _log.warning("%s took more than %g s", run.name, seconds)
-    except Exception:  # noqa: BLE001 - the edge of one run: the others go on
-        _log.exception("%s ended unexpectedly", run.name)
-    finally:
-        running.pop(run.id, None)
-
-
-async def _crash_leftovers(client: PrefectClient, rows: Rows) -> None:
-    """Runs that a runner before this one was executing when it died."""
-    busy = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING])
-    for run in await client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=list(rows)), state=FlowRunFilterState(type=busy)
-        )
-    ):
-        await client.set_flow_run_state(run.id, Crashed(message="The runner that executed it ended."), force=True)
+            await supervisor.stop()
 
 
 if __name__ == "__main__":

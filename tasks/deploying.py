@@ -47,6 +47,11 @@ class Deployment(NamedTuple):
         return settings.runner.catalogue_seconds if self.whole_catalogue else settings.discovery.run_seconds
 
     @property
+    def seconds_setting(self) -> str:
+        """The setting that says so."""
+        return "runner.catalogue_seconds" if self.whole_catalogue else "discovery.run_seconds"
+
+    @property
     def entrypoint(self) -> str:
         """As prefect.yaml has it: the module and the name of the flow in it."""
         function: Any = self.flow.fn

@@ -152,6 +152,8 @@ class RunnerSettings(_Section):
 
     parallel_runs: int = Field(default=4, ge=0, le=64)
     """How many flow runs are executed at once beside the router; 0: none, workers elsewhere do."""
+    memory_mb: int = Field(default=2048, ge=256, le=1_048_576)
+    """MiB that one run may write to, of which some 100 are shared with the others."""
     catalogue_seconds: float = Field(default=3600.0, gt=0)
     """For one run over the whole catalogue; a discovery has `discovery.run_seconds`."""
 

