@@ -173,7 +173,7 @@ def test_no_process_shows_a_secret_to_those_beside_it(service: Service, demo: ob
     assert [line for line in lines.values() for secret in secrets if secret in line] == []
     assert {b"flows.prefect_api", b"flows.runner"} <= {word for line in lines.values() for word in line.split()}
     need_some = {pid for pid, line in lines.items() if line.split()[-1] in (b"serve", b"flows.runner")}
-    assert len(need_some) == 2
+    assert len(need_some) >= 3  # The router, the runner's two processes, and a run that ends just now, perhaps.
     shown = [lines[pid] for pid in processes.keys() - need_some for secret in secrets if secret in environ_of(pid)]
     assert shown == []
 
