@@ -71,9 +71,10 @@ def modules(files: Iterable[Path]) -> Iterator[str]:
 
 
 def declared_imports() -> set[str]:
-    """The module names that pyproject's dependencies give."""
+    """The module names that pyproject's dependencies give, those of optional features among them."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = {plain(re.split(r"[<>=!;\[ ]", entry, maxsplit=1)[0]) for entry in project["dependencies"]}
+    entries = [*project["dependencies"], *project["optional-dependencies"]["scale"]]
+    declared = {plain(re.split(r"[<>=!;\[ ]", entry, maxsplit=1)[0]) for entry in entries}
     given: Mapping[str, list[str]] = packages_distributions()
     return {name for name, owners in given.items() if declared & {plain(owner) for owner in owners}}
 
