@@ -64,7 +64,7 @@ class Window(Generic[Amount]):
     Not for several threads. To reserve in several windows, all or none, ask each for `room` first.
     """
 
-    __slots__ = ("_zero", "began", "interval", "limit", "reserved", "serial", "until", "used")
+    __slots__ = ("_zero", "began", "elsewhere", "interval", "limit", "reserved", "restored", "serial", "until", "used")
 
     def __init__(self, interval: Interval, zero: Amount, limit: Amount | None = None) -> None:
         self.interval = interval
@@ -73,6 +73,10 @@ class Window(Generic[Amount]):
         self._zero: Amount = zero
         self.used: Amount = zero
         self.reserved: Amount = zero
+        self.elsewhere: Amount = zero
+        """Used by other routers, as last told: for people to see. Whoever grants is asked each time."""
+        self.restored: Amount = zero
+        """What was known to be used when this was made."""
         self.began = self.until = 0.0
         self.serial = 0
         """Of the window; raised when the next one begins."""
@@ -83,13 +87,13 @@ class Window(Generic[Amount]):
             return
         if now >= self.until:
             self.serial += 1
-            self.used = self.reserved = self._zero
+            self.used = self.reserved = self.elsewhere = self.restored = self._zero
         self.began, self.until = self.interval.bounds(now)
 
     def taken(self, now: float) -> Amount:
-        """What is used or reserved."""
+        """What is used, by other routers too, or reserved."""
         self.turn(now)
-        return self.used + self.reserved
+        return self.used + self.elsewhere + self.reserved
 
     def left(self, now: float) -> Amount | None:
         """What may still be reserved; None where there is no limit."""
@@ -105,9 +109,8 @@ class Window(Generic[Amount]):
 
     def wait(self, amount: Amount, now: float) -> float:
         """Seconds until there is room for `amount` for sure: 0 where there is, infinite where there never will be."""
-        if self.room(amount, now):
+        if self.limit is None or self.taken(now) + amount <= self.limit:
             return 0.0
-        assert self.limit is not None
         return self.until - now if amount <= self.limit else float("inf")
 
     def reserve(self, amount: Amount, now: float) -> "Held[Amount]":
@@ -124,7 +127,7 @@ class Window(Generic[Amount]):
     def restore(self, used: Amount, now: float) -> None:
         """Set what was used in the window that `now` is in, as the usage rows say at the start."""
         self.turn(now)
-        self.used = used
+        self.used = self.restored = used
 
 
 class Held(Generic[Amount]):

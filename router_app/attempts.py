@@ -49,6 +49,8 @@ class Attempts:
         self._retries = retries
         self._sleep = sleep
         self._used: set[str] = set()
+        self._elsewhere: float | None = None
+        """Where other routers had used up the keys: seconds until one has room again."""
 
     async def answer(self, url: str, headers: list[tuple[bytes, bytes]], body: bytes) -> UpstreamAnswer:
         """The first answer worth having, else the last one; it has begun, where it is a good one.
@@ -69,7 +71,7 @@ class Attempts:
             else:
                 if found.status < 500 and found.status not in _PASSING and found.status not in _KEY_REFUSED:
                     return found
-                if other := self._other_key(lease, found.status):
+                if other := await self._other_key(lease, found):
                     lease = other
                     self._exchange.retries += 1
                     await found.aclose()
@@ -115,14 +117,13 @@ class Attempts:
         """The key to begin with. Where none has room, and one soon will have, it is waited for."""
         if self._route.spec.auth.kind == "none":
             return None
-        pool, tokens = self._serving.pool, self._exchange.foreseen
-        lease = pool.choose(self._provider, tokens)
-        if lease is None and (waiting := pool.waiting(self._provider, tokens)):
+        lease = await self._choice()
+        if lease is None and (waiting := self._waiting()):
             if self._retries and waiting.seconds <= self._serving.settings.longest_retry_seconds:
                 await self._pause(waiting.seconds)
-                lease = pool.choose(self._provider, tokens)
+                lease = await self._choice()
             if lease is None:
-                raise _none_now(self._provider, pool.waiting(self._provider, tokens) or waiting)
+                raise _none_now(self._provider, self._waiting() or waiting)
         if lease is None:
             raise NoUsableKey(
                 f"{self._provider} needs a key, and none can be used.",
@@ -130,11 +131,27 @@ class Attempts:
             )
         return self._taken(lease)
 
-    def _other_key(self, lease: Lease | None, status: int) -> Lease | None:
+    async def _choice(self) -> Lease | None:
+        serving, tokens = self._serving, self._exchange.foreseen
+        if serving.shared is None:
+            return serving.pool.choose(self._provider, tokens, self._used)
+        lease, self._elsewhere = await serving.shared.key(self._exchange.id, self._provider, tokens, self._used)
+        return lease
+
+    def _waiting(self) -> Waiting | None:
+        """When there is a key again, where there is none now."""
+        waiting = self._serving.pool.waiting(self._provider, self._exchange.foreseen)
+        return waiting or (None if self._elsewhere is None else Waiting(self._elsewhere, 0))
+
+    async def _other_key(self, lease: Lease | None, found: UpstreamAnswer) -> Lease | None:
         """Another key, where that answer was about the key that was used."""
-        if lease is None or (status != _TOO_MANY and status not in _KEY_REFUSED):
+        if lease is None or (found.status != _TOO_MANY and found.status not in _KEY_REFUSED):
             return None
-        other = self._serving.pool.choose(self._provider, self._exchange.foreseen, without=self._used)
+        try:
+            other = await self._choice()
+        except BaseException:  # The caller left.
+            await found.aclose()
+            raise
         return self._taken(other) if other else None
 
     def _taken(self, lease: Lease) -> Lease:

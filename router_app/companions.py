@@ -119,7 +119,9 @@ class Companions:
     def _environment(self) -> dict[str, str]:
         """The router's own environment, with its settings made explicit: the children see what it sees."""
         data_dir = self._settings.data_dir.resolve()
-        own = {variable: _text(self._settings, path) for variable, path in variables().items()}
+        given = ((variable, _value(self._settings, path)) for variable, path in variables().items())
+        # Secrets stay where the children find them as well: another process may see an environment.
+        own = {variable: _text(value) for variable, value in given if not isinstance(value, SecretStr)}
         own["MODELSCAN_DATA_DIR"] = str(data_dir)
         own["MODELSCAN_GENERATION_PATH"] = str(self._settings.generation.path.resolve())
         own |= {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1"}
@@ -133,10 +135,14 @@ def _without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: one for name, one in environ.items() if name.startswith("PREFECT_") or not is_secret_name(name)}
 
 
-def _text(settings: Settings, path: tuple[str, ...]) -> str:
+def _value(settings: Settings, path: tuple[str, ...]) -> object:
     value: object = settings
     for name in path:
         value = getattr(value, name)
+    return value
+
+
+def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 

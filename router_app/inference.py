@@ -146,6 +146,10 @@ class Inference:
         exchange.asked_model = _named_in(members)
         exchange.stream = members.get("stream") is True
         plan = admitted(exchange, routing, members, self._uses)
+        if (shared := self._serving.shared) is not None:
+            await shared.admit(exchange.id, exchange.caller, exchange.hold)
+            if exchange.explained and shared.share:
+                exchange.path.append(f"limits by share {shared.share}")
         failover = Failover(self._serving, exchange, plan, prepare)
         try:
             found, outgoing = await failover.answer()

@@ -2,9 +2,10 @@
 
 import asyncio
 import gc
+import importlib
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import httpx2
 from starlette.types import ASGIApp
@@ -54,6 +55,8 @@ async def running(
             service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake
         )
         generations = FileGenerations(database)  # Before the first look at the catalogue: nothing is missed between.
+        together = AsyncExitStack()
+        await together.enter_async_context(_together(service, settings))
         service.start()
         companions.start()
         following = asyncio.create_task(follow(service, generations))
@@ -68,8 +71,20 @@ async def running(
             if cancelled:
                 _log.warning("%d requests did not finish in %g s", cancelled, seconds)
             await asyncio.gather(dispatching, following, return_exceptions=True)
+            await together.aclose()
             await service.close()
             await asyncio.to_thread(database.close)
+
+
+@asynccontextmanager
+async def _together(service: Service, settings: Settings) -> AsyncIterator[None]:
+    """With the other routers, where there are any: only then is their way to each other imported."""
+    if not settings.redis.url.get_secret_value():
+        yield
+        return
+    joining = await asyncio.to_thread(importlib.import_module, "router_app.joining")
+    async with joining.joined(service, settings.redis):
+        yield
 
 
 async def _dispatch(service: Service, dispatcher: Dispatcher, url: str) -> None:

@@ -51,7 +51,11 @@ def run(settings: Settings, warnings: Sequence[ConfigWarning] = (), environ: Map
     handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     guard_logs(environ)
-    redact.learn(settings.discovery.agent_api_key, *(key for keys in settings.api_keys.values() for key in keys))
+    redact.learn(
+        settings.discovery.agent_api_key,
+        settings.redis.url,
+        *(key for keys in settings.api_keys.values() for key in keys),
+    )
     for warning in warnings:
         _log.warning("configuration: %s", warning)
     ensure_data_dir(settings)

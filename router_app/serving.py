@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from modelscan.clients.registry import Registry
 from modelscan.clients.routing import Routing
@@ -20,6 +21,9 @@ from router_app.circuits import Circuits
 from router_app.door import Door
 from router_app.parts import Parts
 from router_app.upstream import Upstream
+
+if TYPE_CHECKING:
+    from router_app.sharing import SharedLimits
 
 __all__ = ["Serving"]
 
@@ -48,6 +52,8 @@ class Serving:
         self.prices = PriceBook()
         """What requests cost from now on; swapping it is one assignment."""
         self.pool = KeyPool(cooldown_seconds)
+        self.shared: SharedLimits | None = None
+        """Where limits are kept together with other routers."""
         self.allowed_private: set[str] = set()
         """The `host:port`s that the operator named, for the upstream's connections."""
         self.settings = settings

@@ -1,14 +1,16 @@
 """Usage rows: journal segments become rows exactly once."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from modelscan.catalog.connection import Connection, ConstraintBroken, FileFault
 from modelscan.catalog.database import Database
-from modelscan.catalog.rows import query
+from modelscan.catalog.rows import query, rows
 from modelscan.errors import CatalogError
 from modelscan.types import utc_now
 
-__all__ = ["ingest"]
+__all__ = ["ingest", "of_requests"]
 
 _DROP_KNOWN = 'DELETE FROM fresh WHERE request_id IN (SELECT request_id FROM usage_tracking WHERE "at" BETWEEN ? AND ?)'
 
@@ -31,6 +33,15 @@ def ingest(database: Database, file: Path) -> int:
         raise CatalogError(
             f"{file.name} holds lines that are no usage rows: {error}", hint="It was not written by ModelScan."
         ) from error
+
+
+def of_requests(database: Database, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The tokens, cost, key and status of each of these requests that has a row, by its id."""
+    if not ids:
+        return {}
+    with database.read() as connection:
+        found = rows(connection, query("usage_of_requests"), {"ids": list(ids)})
+    return {row["request_id"]: row for row in found}
 
 
 def _ingest(connection: Connection, file: Path) -> int:

@@ -1,10 +1,11 @@
 """A key that was chosen for one request: what the request reserved with it, and what comes of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from modelscan.keys.counter import Counter
 from modelscan.keys.store import UsableKey
+from modelscan.limits import Window
 
 if TYPE_CHECKING:
     from modelscan.keys.provider import ProviderKeys
@@ -18,7 +19,7 @@ REFUSING = frozenset({401, 403, 429})
 class Lease:
     """Settled once; what is settled later, or never, is gone with its windows."""
 
-    __slots__ = ("_amount", "_counter", "_keys", "_open", "_seen", "_serials", "usable")
+    __slots__ = ("_amount", "_counter", "_keys", "_open", "_seen", "_serials", "ended", "usable")
 
     def __init__(self, keys: "ProviderKeys", counter: Counter, tokens: int) -> None:
         """Reserve; the windows were asked for room a moment ago, at the same time."""
@@ -28,6 +29,8 @@ class Lease:
         self._seen = counter.refused
         self._amount = tokens
         self._open = True
+        self.ended: Callable[[int, int], None] | None = None
+        """Hears how many requests (0 or 1) and tokens were used, where routers share the limits."""
         requests, window, day = counter.requests, counter.tokens, counter.day
         requests.used += 1  # A request is one from its beginning on: there is nothing to be settled.
         day.used += 1
@@ -38,6 +41,11 @@ class Lease:
     @property
     def key_id(self) -> str:
         return self.usable.key.id
+
+    def parts(self) -> Iterator[tuple[str, Window[int], int]]:
+        """What is reserved: the limit's name, its window, the amount."""
+        requests, tokens, day = self._counter.windows
+        yield from (("rpm", requests, 1), ("tpm", tokens, self._amount), ("daily", day, 1))
 
     def answered(
         self, status: int, headers: Sequence[tuple[bytes, bytes]] = (), retry_after: float | None = None
@@ -51,12 +59,16 @@ class Lease:
 
     def settle(self, tokens: int) -> None:
         """The request is over, and used so many tokens."""
+        if self._open and self.ended is not None:
+            self.ended(1, tokens)
         if self._end(tokens):
             self._keys.settled(self._counter, tokens)
 
     def release(self) -> None:
         """The request is over, or goes on with another key, and this one did nothing for it."""
         if self._open:
+            if self.ended is not None:
+                self.ended(0, 0)
             requests, _, day = self._counter.windows
             requests.used -= requests.serial == self._serials[0]
             day.used -= day.serial == self._serials[2]

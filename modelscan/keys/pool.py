@@ -7,7 +7,7 @@ from modelscan.keys.counter import Counter, Used
 from modelscan.keys.lease import Lease
 from modelscan.keys.provider import ProviderKeys, Waiting
 from modelscan.keys.store import UsableKey
-from modelscan.limits import AnchoredClock, Clock
+from modelscan.limits import AnchoredClock, Clock, Window
 
 __all__ = ["KeyPool"]
 
@@ -62,6 +62,12 @@ class KeyPool:
     def score(self, counter: Counter) -> float:
         """By which it is chosen: the lowest is first."""
         return counter.score(self._of[counter.usable.key.provider].usual)
+
+    def windows(self, provider: str, key_id: str) -> Mapping[str, Window[int]]:
+        """In which a key's use is counted, by the names of its limits; none where it is not one of the pool's."""
+        mine = self._of.get(provider)
+        counter = mine.counters.get(key_id) if mine else None
+        return dict(zip(("rpm", "tpm", "daily"), counter.windows, strict=True)) if counter else {}
 
     def enable(self, provider: str, key_id: str) -> None:
         """The operator's word: nothing is held against the key any more."""

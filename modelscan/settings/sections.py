@@ -18,6 +18,7 @@ __all__ = [
     "KeySettings",
     "NO_SCHEDULE",
     "PrefectSettings",
+    "RedisSettings",
     "RoutingSettings",
     "RunnerSettings",
     "ScheduleSettings",
@@ -204,6 +205,19 @@ class DriftSettings(_Section):
     """How long it is tried again to send one."""
 
 
+class RedisSettings(_Section):
+    """`redis:` (used only where `url` is set; needs the extra `scale`)"""
+
+    url: SecretStr = Field(default=SecretStr(""), repr=False)
+    """Of the Redis by which several routers keep limits together; empty: each keeps its own."""
+    prefix: str = Field(default="modelscan", pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    """Before every name there; all routers of a catalogue have the same one, and nobody else."""
+    timeout_seconds: float = Field(default=0.5, gt=0, le=10)
+    """For one answer of Redis; where it takes longer, the router goes on without it."""
+    routers: int = Field(default=1, ge=1, le=10_000)
+    """How many there are at least: by that limits are shared where Redis is lost before the others were seen."""
+
+
 class RoutingSettings(_Section):
     """`routing:`"""
 
@@ -255,6 +269,7 @@ class Settings(_Section):
         KeySettings()
     )  # Not `keys`: dict(settings), which Prefect makes, would take it for a method.
     prefect: PrefectSettings = PrefectSettings()
+    redis: RedisSettings = RedisSettings()
     routing: RoutingSettings = RoutingSettings()
     runner: RunnerSettings = RunnerSettings()
     schedules: ScheduleSettings = ScheduleSettings()

@@ -28,18 +28,23 @@ class Limit(NamedTuple, Generic[Amount]):
         """Whether somebody must raise it (402), where of the others one only waits for the next minute (429)."""
         return self.window.interval is not MINUTE
 
-    def refusal(self, name: str, amount: Amount, now: float) -> ModelScanError:
-        """Why the token `name` gets no `amount` now: TokenLimited or BudgetSpent."""
+    def refusal(
+        self, name: str, amount: Amount, now: float, *, held: Amount | None = None, note: str = ""
+    ) -> ModelScanError:
+        """Why the token `name` gets no `amount` now: TokenLimited or BudgetSpent. `held` is what running requests hold
+        of it, those of other routers too, where that is known; `note` is said as well.
+        """
         window, most = self.window, self.window.limit
         assert most is not None
-        said = (
-            f"The token {name} may use {self._shown(most)} a {window.interval.value}: {self._shown(window.used)} used"
-        )
-        if window.used + amount <= most:  # Most of what is held is given back.
-            held = f"{said}, {self._shown(window.reserved)} held for requests that run."
-            return TokenLimited(held, hint="Wait until one has ended.", retry_after=SOON_SECONDS, limit=self.term)
+        used = window.used + window.elsewhere
+        said = f"The token {name} may use {self._shown(most)} a {window.interval.value}: {self._shown(used)} used"
+        if used + amount <= most:  # Most of what is held is given back.
+            holding = (
+                f"{said}, {self._shown(window.reserved if held is None else held)} held for requests that run.{note}"
+            )
+            return TokenLimited(holding, hint="Wait until one has ended.", retry_after=SOON_SECONDS, limit=self.term)
         kind = BudgetSpent if self.is_budget else TokenLimited
-        message = f"{said}, and this request may use {self._shown(amount)}."
+        message = f"{said}, and this request may use {self._shown(amount)}.{note}"
         if amount > most:
             return kind(message, hint=f"That is more than there ever is: {_LESS}.", limit=self.term)
         wait = window.until - now
