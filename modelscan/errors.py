@@ -15,7 +15,8 @@ ModelScanError
 │   ├── KeyNotFound              the provider has no such key
 │   ├── ProviderNotFound
 │   ├── RuleNotFound             no routing rule for that name was set
-│   └── TokenNotFound
+│   ├── TokenNotFound
+│   └── VersionNotFound          the provider has no such version, or its files are kept no longer
 ├── Unauthorized                 a token is missing, unknown, expired or revoked
 ├── Forbidden                    the token may not do this
 │   ├── ForeignHost              without tokens: the request was meant for another name (DNS rebinding)
@@ -96,6 +97,7 @@ __all__ = [
     "UpstreamFailed",
     "UpstreamTimedOut",
     "ValidationFailed",
+    "VersionNotFound",
     "WrongEndpoint",
     "error_from_code",
 ]
@@ -177,6 +179,10 @@ class RuleNotFound(NotFound):
 
 class TokenNotFound(NotFound):
     code = "token-not-found"
+
+
+class VersionNotFound(NotFound):
+    code = "version-not-found"
 
 
 class Unauthorized(ModelScanError):

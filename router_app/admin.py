@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from modelscan.catalog import providers, versions
 from modelscan.catalog.stats import stats
-from modelscan.clients.loader import published_bytes
+from modelscan.clients.keeping import source_of
 from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
 from modelscan.usage.asking import asked_stats
@@ -23,6 +23,7 @@ from router_app.money import Money
 from router_app.routes import Routes
 from router_app.service import Service
 from router_app.token_routes import TokenRoutes
+from router_app.version_routes import Versions, told_registry
 
 __all__ = ["Admin"]
 
@@ -48,6 +49,7 @@ class Admin:
             *HealthRoutes(self._service).table(),
             *Money(self._service).table(),
             *TokenRoutes(self._service.tokens).table(),
+            *Versions(self._service).table(),
             ("POST", "/discover", self.discover),
             ("GET", "/discoveries", self.list_discoveries),
             ("GET", "/discoveries/{id}", self.show_discovery),
@@ -87,8 +89,8 @@ class Admin:
         if headers["etag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         folder = self._service.settings.generation.path
-        source = await asyncio.to_thread(published_bytes, folder, version)
-        return Response(source, media_type="text/x-python", headers=headers)
+        source = await asyncio.to_thread(source_of, self._database, folder, version)
+        return Response(source.client, media_type="text/x-python", headers=headers)
 
     async def list_discoveries(self, _: Request) -> Response:
         return _rows(await self._service.discoveries.recent())
@@ -123,14 +125,7 @@ class Admin:
         return await self._outcome(await self._service.discoveries.again(asked.provider), wait)
 
     async def reload(self, _: Request) -> Response:
-        registry = await self._service.reload()
-        served = {
-            provider: {"version": one.version.version, "digest": one.version.digest, "sha256": one.version.sha256}
-            for provider, one in registry.served.items()
-        }
-        return JSONResponse(
-            {"generation": registry.generation, "providers": served, "problems": list(registry.problems)}
-        )
+        return JSONResponse(told_registry(await self._service.reload()))
 
     async def restart(self, _: Request) -> Response:
         self._service.restart()

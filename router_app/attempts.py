@@ -40,9 +40,12 @@ class Attempts:
         route: Route,
         retries: int,
         *,
+        trial: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`trial`: the client itself may be wrong, and is asked once."""
         self._serving = serving
+        self._trial = trial
         self._exchange = exchange
         self._route = route
         self._provider = route.spec.provider
@@ -57,6 +60,8 @@ class Attempts:
 
         Raises UpstreamFailed, NoUsableKey, RateLimited, CircuitOpen.
         """
+        if self._trial:
+            return await self._sent(url, headers, body, await self._key())
         self._serving.circuits.enter(self._provider)
         lease, failures = await self._key(), 0
         while True:
@@ -96,14 +101,17 @@ class Attempts:
             if found.status < 300:
                 await _begun(found)
         except UpstreamFailed as error:
-            circuits.failed(self._provider, error.message)
-            self._serving.traffic.failed(self._provider, error.code)
+            if not self._trial:
+                circuits.failed(self._provider, error.message)
+                self._serving.traffic.failed(self._provider, error.code)
             raise
         finally:
             took = time.perf_counter() - began
             exchange.upstream_seconds += took
-        self._serving.traffic.answered(self._provider, found.status, took)
         exchange.passed_by(str(found.status))
+        if self._trial and found.status != _TOO_MANY and found.status >= 300:
+            return found  # It may be the client's fault: it is held against neither the provider nor the key.
+        self._serving.traffic.answered(self._provider, found.status, took)
         if found.status in _DOWN:
             circuits.failed(self._provider, f"it answered with status {found.status}.")
         else:

@@ -21,6 +21,7 @@ from modelscan.types import DecisionKind, ProviderId, RepriceScope, TokenName, T
 from router_app.problems import TooLarge, invalid_body
 
 __all__ = [
+    "Activate",
     "AddKey",
     "AddProvider",
     "Decide",
@@ -31,9 +32,11 @@ __all__ = [
     "LimitKey",
     "NamedKey",
     "PriceAnew",
+    "RollBack",
     "RotateKey",
     "RotateMaster",
     "TryKey",
+    "TryOut",
     "has_body",
     "read_body",
     "wait_seconds",
@@ -171,6 +174,34 @@ class Judge(_Body):
     """`/api/discoveries/{id}/approve` and `/refuse`"""
 
     reason: str = Field(default="", max_length=1000)
+
+
+class Reasoned(_Body):
+    """What may say why."""
+
+    reason: str = Field(default="", max_length=1000)
+
+
+class Activate(Reasoned):
+    """`/api/versions/{provider}/activate`"""
+
+    version: int = Field(ge=1)
+
+
+class RollBack(Reasoned):
+    """`/api/versions/{provider}/rollback`: to the version before, where none is named."""
+
+    to: int | None = Field(default=None, ge=1)
+
+
+class TryOut(Reasoned):
+    """`/api/versions/{provider}/canary`: what is not named is as the settings have it."""
+
+    version: int = Field(ge=1)
+    share: float = Field(gt=0, le=1)
+    margin: float | None = Field(default=None, ge=0, le=1)
+    requests: int | None = Field(default=None, ge=1, le=1_000_000)
+    minutes: float | None = Field(default=None, ge=0, le=525_600)
 
 
 class Generate(OfProvider):

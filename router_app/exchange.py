@@ -83,6 +83,8 @@ class Exchange:
     """The last piece of it that is longer than the mark of a stream's end."""
     retries: int = 0
     fallbacks: int = 0
+    failed_version: int | None = None
+    """Of the provider's client: one on trial that was asked first, and failed."""
     error_code: str | None = None
     cancelled: bool = False
     read_at: float = 0.0
@@ -139,6 +141,7 @@ class Exchange:
                 self.lease.release()
                 self.lease = None
             self.route, self.key_id, self.dropped, self.hiding = route, None, "", _NOT_HIDING
+            self.failed_version = None
 
     def passed_by(self, met: str) -> None:
         """Note what an attempt met, for a caller who asked."""
@@ -166,7 +169,7 @@ class Exchange:
     def _own_headers(self) -> list[tuple[bytes, bytes]]:
         own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", b"%d" % self.generation)]
         if self.route:
-            own += _who(self.route.spec.provider, self.route.model)
+            own += _who(self.route.spec.provider, self.route.model, self.route.version)
         if self.read_at:
             spent = time.perf_counter() - self.read_at - self.upstream_seconds
             own.append((b"x-modelscan-overhead-us", b"%d" % (spent * 1e6)))
@@ -231,9 +234,15 @@ class Exchange:
             token_id=self.caller.token.id if self.caller else None,
             cost_usd=cost,
             price_id=price_id,
+            sdk_version=self.route.version if self.route and self.sent else None,
+            failed_version=self.failed_version,
         )
 
 
 @lru_cache(1024)
-def _who(provider: str, model: str) -> tuple[tuple[bytes, bytes], ...]:
-    return (b"x-modelscan-provider", provider.encode()), (b"x-modelscan-model", model.encode())
+def _who(provider: str, model: str, version: int) -> tuple[tuple[bytes, bytes], ...]:
+    return (
+        (b"x-modelscan-provider", provider.encode()),
+        (b"x-modelscan-model", model.encode()),
+        (b"x-modelscan-sdk-version", b"%d" % version),
+    )

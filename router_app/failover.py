@@ -9,6 +9,7 @@ from router_app.balancing import Load
 from router_app.exchange import Exchange
 from router_app.outgoing import Outgoing, Prepare
 from router_app.serving import Serving
+from router_app.trial import try_first
 from router_app.upstream import UpstreamAnswer
 
 __all__ = ["Failover"]
@@ -73,6 +74,8 @@ class Failover:
     async def _ask(self, candidate: Candidate, retries: int) -> tuple[UpstreamAnswer, Outgoing]:
         self.leave()
         exchange, route = self._exchange, candidate.route
+        if route.trial is not None and (tried := await try_first(self._serving, exchange, route, self._prepare)):
+            return tried
         exchange.turn_to(route)
         outgoing = self._prepare(route)
         load = self._load = self._serving.balancer.load(candidate)

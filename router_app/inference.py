@@ -43,7 +43,7 @@ _NOT_RETURNED = frozenset(
     b"alt-svc connection content-length date keep-alive proxy-authenticate proxy-connection server set-cookie "
     b"strict-transport-security te trailer transfer-encoding upgrade "
     b"x-modelscan-dropped x-modelscan-generation x-modelscan-model x-modelscan-overhead-us x-modelscan-path "
-    b"x-modelscan-provider x-request-id".split()
+    b"x-modelscan-provider x-modelscan-sdk-version x-request-id".split()
 )
 
 _BETA = b"anthropic-beta"

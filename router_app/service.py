@@ -13,11 +13,15 @@ from modelscan.catalog import routing
 from modelscan.catalog.connection import TableMissing
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
-from modelscan.clients.registry import Registry, load_registry
+from modelscan.clients.keeping import settle
+from modelscan.clients.loading import load_registry
+from modelscan.clients.registry import Registry
+from modelscan.clients.trial import judge, told
 from modelscan.errors import InvalidConfiguration, ServiceUnavailable
 from modelscan.settings import RoutingRule, Settings
 from modelscan.sources.http import host_port
 from modelscan.synthesis.prices import load_book
+from modelscan.types import utc_now
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
 from modelscan.usage.upkeep import Upkeep
@@ -82,6 +86,8 @@ class Service:
         self._reread = reread or (lambda: settings)
         self._keyring = Keyring(settings, environ, self.database, self.serving, self.parts, on_master)
         self.tokens = TokenDesk(self.database, self._keyring.custody, self.serving, self.flush)
+        self._trials: dict[int, dict[str, Any]] = {}
+        """As they stood when they were judged last, by the generation in which they began."""
         self._changing = asyncio.Lock()
         self._flushing = asyncio.Lock()
         self._upkeep = Upkeep(self.database, settings.usage)
@@ -103,6 +109,7 @@ class Service:
             await self._step("tokens", self._load_tokens())  # Before anything is served.
             self.serving.hold()
             try:
+                await self._step("registry", asyncio.to_thread(settle, self.database, self.settings.generation.path))
                 await self._step("registry", self._load_registry())
                 await self._step("rules", self._load_rules())
                 await self._step("keys", self._keyring.load())
@@ -225,9 +232,25 @@ class Service:
         if status == "open":
             states = {part["state"] for part in parts.values()}
             status = "degraded" if "down" in states else "ok" if self._opened.is_set() else "starting"
-        generation = registry.generation if registry else None
-        told = {"status": status, "version": __version__, "generation": generation, "parts": parts}
-        return {**told, "providers": self.serving.board.counts()}
+        trials = [one.canary for one in registry.trials] if registry else []
+        return {
+            "status": status,
+            "version": __version__,
+            "generation": registry.generation if registry else None,
+            "canaries": [self._trials.get(one.generation) or told(one) for one in trials],
+            "parts": parts,
+            "providers": self.serving.board.counts(),
+        }
+
+    async def judge_trials(self) -> None:
+        """End the trials of versions on which there is a verdict by now; their usage rows must be in the catalogue."""
+        registry = self.serving.current
+        if registry is None or not registry.trials:
+            return
+        judged = await asyncio.to_thread(judge, self.database, self.settings.generation.path, utc_now())
+        self._trials = {one.canary.generation: told(one.canary, one.counts) for one in judged}
+        if any(one.ended for one in judged):
+            await self.reload()
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -245,6 +268,7 @@ class Service:
                 await self._keep_standings()
                 if self._opened.is_set():
                     await asyncio.to_thread(self._upkeep.step, added)
+                    await self.judge_trials()
             except Exception as error:  # noqa: BLE001 - a full disk, say: the journal moves on once there is room
                 _log.error("what is due after a flush failed, and is tried again: %s", error)
             with suppress(TimeoutError):
@@ -317,4 +341,5 @@ class Service:
             host_port(one.spec.base_url) for one in registry.served.values() if one.spec.operator_host
         )
         self.serving.swap(registry)
-        self.parts.set("registry", "down" if registry.problems else "up", " ".join(registry.problems))
+        amiss = " ".join((*registry.problems, *registry.notes))
+        self.parts.set("registry", "down" if registry.problems else "up", amiss)

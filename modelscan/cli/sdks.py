@@ -12,7 +12,7 @@ from modelscan.cli.access import settings_of
 from modelscan.cli.catalogue import NOTHING_YET, published, read_rows
 from modelscan.cli.display import print_json, print_rows
 from modelscan.cli.session import Session, json_option
-from modelscan.clients.loader import published_bytes
+from modelscan.clients.keeping import source_of
 from modelscan.codegen.render import render_test
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import InvalidInput
@@ -59,10 +59,10 @@ def sdks(context: click.Context) -> None:
 def export(session: Session, provider: str, output: Path | None, with_test: bool, force: bool) -> None:
     """Write the client of PROVIDER that is served to a file; it needs only the package that it imports.
 
-    The bytes are those that were proved: a file that was changed since is refused.
+    The bytes are those that were proved, whatever became of the file since.
     """
-    _, version = published(session, provider)
-    client = published_bytes(settings_of(session).generation.path, version)
+    database, version = published(session, provider)
+    client = source_of(database, settings_of(session).generation.path, version).client
     if output == _STANDARD_OUTPUT:
         _refuse_beside(session, with_test)
         sys.stdout.buffer.write(client)

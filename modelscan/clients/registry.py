@@ -6,17 +6,12 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple, Self
 
-from modelscan.catalog import versions
-from modelscan.catalog.database import Database
-from modelscan.clients.loader import published_bytes
-from modelscan.codegen.spec_literal import read_spec
-from modelscan.errors import AmbiguousModel, GenerationRefused, UnknownModel
-from modelscan.types import ClientSpec, Operation, SdkVersion
+from modelscan.errors import AmbiguousModel, UnknownModel
+from modelscan.types import Canary, ClientSpec, Operation, SdkVersion
 
-__all__ = ["Registry", "Route", "Served", "load_registry"]
+__all__ = ["OnTrial", "Registry", "Route", "Served", "Trial"]
 
 _NEAREST = 5
 # difflib compares the 1,000 names of 500 models in 7 ms (measured), for which every other request waits.
@@ -24,11 +19,20 @@ _COMPARED = 500
 _LONGEST_NAME = 256
 
 
+class OnTrial(NamedTuple):
+    """A version that some of its provider's requests try."""
+
+    version: SdkVersion
+    spec: ClientSpec
+    canary: Canary
+
+
 class Served(NamedTuple):
     """One provider's client: its version, and the specification that its file states."""
 
     version: SdkVersion
     spec: ClientSpec
+    trial: OnTrial | None = None
 
 
 class Route(NamedTuple):
@@ -40,11 +44,22 @@ class Route(NamedTuple):
     """Of the chat endpoint; a `${VARIABLE}` of the base URL is filled in, and stays where the environment has none."""
     base: str
     """The base URL, filled in likewise."""
+    version: int = 0
+    """Of the client."""
+    trial: "Trial | None" = None
+    """Another version that some of the requests try first."""
 
     def url_of(self, operation: Operation) -> str | None:
         """The URL of another endpoint; None where the provider has none."""
         endpoint = self.spec.endpoint(operation)
         return None if endpoint is None else self.spec.url(endpoint, base_url=self.base, model=self.model)
+
+
+class Trial(NamedTuple):
+    """Where a share of a route's requests goes first."""
+
+    share: float
+    route: Route
 
 
 @dataclass(frozen=True)
@@ -54,24 +69,29 @@ class Registry:
     generation: int = 0
     served: Mapping[str, Served] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is amiss with files, and costs nothing: the copies that are kept are served."""
     _routes: Mapping[str, Route] = field(default_factory=dict)
     """Every full name: `provider/model` and `provider:model`."""
     _bare: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Model id -> the providers that have it."""
 
     @classmethod
-    def of(cls, generation: int, served: Iterable[Served], problems: Iterable[str] = ()) -> Self:
+    def of(
+        cls, generation: int, served: Iterable[Served], problems: Iterable[str] = (), notes: Iterable[str] = ()
+    ) -> Self:
         """Build the look-ups."""
         by_provider = {one.spec.provider: one for one in served}
         routes: dict[str, Route] = {}
         bare: dict[str, tuple[str, ...]] = {}
-        for provider, (_, spec) in by_provider.items():
-            base = _with_variables(spec.base_url)
-            for model in spec.models:
-                url = spec.url(spec.chat, base_url=base, model=model.id)
-                routes[f"{provider}/{model.id}"] = routes[f"{provider}:{model.id}"] = Route(spec, model.id, url, base)
-                bare[model.id] = (*bare.get(model.id, ()), provider)
-        return cls(generation, by_provider, tuple(problems), routes, bare)
+        for provider, one in by_provider.items():
+            tried = _routes_of(one.trial.spec, one.trial.version) if one.trial else {}
+            for model, route in _routes_of(one.spec, one.version).items():
+                if one.trial and model in tried:
+                    route = route._replace(trial=Trial(one.trial.canary.share, tried[model]))
+                routes[f"{provider}/{model}"] = routes[f"{provider}:{model}"] = route
+                bare[model] = (*bare.get(model, ()), provider)
+        return cls(generation, by_provider, tuple(problems), tuple(notes), routes, bare)
 
     def resolve(self, name: str) -> Route:
         """The route of `provider/model`, `provider:model`, or a bare id that one provider has.
@@ -95,6 +115,11 @@ class Registry:
             )
         raise self._unknown(name)
 
+    @property
+    def trials(self) -> tuple[OnTrial, ...]:
+        """The versions that are tried."""
+        return tuple(one.trial for one in self.served.values() if one.trial)
+
     def providers_of(self, model: str) -> tuple[str, ...]:
         """Those that serve a model by this very id."""
         return self._bare.get(model, ())
@@ -114,30 +139,12 @@ class Registry:
         return UnknownModel(f"No model {name!r} is served here.", hint=hint, model=name, nearest=nearest)
 
 
+def _routes_of(spec: ClientSpec, version: SdkVersion) -> dict[str, Route]:
+    """The route of each model."""
+    base = _with_variables(spec.base_url)
+    urls = {model.id: spec.url(spec.chat, base_url=base, model=model.id) for model in spec.models}
+    return {model: Route(spec, model, url, base, version.version) for model, url in urls.items()}
+
+
 def _with_variables(base_url: str) -> str:
     return re.sub(r"\$\{(\w+)\}", lambda found: os.environ.get(found[1], found[0]), base_url)
-
-
-def load_registry(database: Database, folder: Path, previous: Registry | None = None) -> Registry:
-    """The active versions of the catalogue, each read from its file; one bad file costs only its provider.
-
-    A version that `previous` serves already is taken from there: nothing is parsed twice, and it goes on being served
-    while its file is being replaced by a newer one that the catalogue does not name yet.
-    """
-    generation, active = versions.snapshot(database)
-    served, problems = [], []
-    for version in active:
-        before = previous.served.get(version.provider) if previous else None
-        known = before.spec if before and _same_file(before.version, version) else None
-        try:
-            data = published_bytes(folder, version)
-            served.append(Served(version, known or read_spec(data)))
-        except GenerationRefused as error:
-            problems.append(str(error))
-            if known:
-                served.append(Served(version, known))
-    return Registry.of(generation, served, problems)
-
-
-def _same_file(one: SdkVersion, other: SdkVersion) -> bool:
-    return (one.sha256, one.digest) == (other.sha256, other.digest)

@@ -19,6 +19,7 @@ from modelscan.settings.sections import (
     ServerSettings,
     Settings,
     UsageSettings,
+    VersionSettings,
 )
 from modelscan.settings.warning import ConfigWarning
 
@@ -45,6 +46,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "UsageSettings",
+    "VersionSettings",
     "ensure_data_dir",
     "load",
 ]

@@ -25,6 +25,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "UsageSettings",
+    "VersionSettings",
 ]
 
 NO_SCHEDULE = "off"
@@ -254,6 +255,21 @@ class UsageSettings(_Section):
     """How long usage is kept by the day."""
 
 
+class VersionSettings(_Section):
+    """`versions:`"""
+
+    keep: int = Field(default=10, ge=2, le=1000)
+    """Of how many versions a provider's files are kept, the newest ones; those that are served or tried always are."""
+    canary_share: float = Field(default=0.0, ge=0, le=1)
+    """Which share of a provider's requests tries its new version first; 0: a new version is served to all at once."""
+    canary_margin: float = Field(default=0.05, ge=0, le=1)
+    """By how much its error rate may be above that of the version that is served."""
+    canary_requests: int = Field(default=100, ge=1, le=1_000_000)
+    """How many requests a version on trial is asked before it is promoted."""
+    canary_minutes: float = Field(default=30.0, ge=0, le=525_600)
+    """How long it is tried at least."""
+
+
 class Settings(_Section):
     """All settings. `data_dir` holds the catalogue, the journal, the secrets' files and Prefect's own database."""
 
@@ -274,6 +290,7 @@ class Settings(_Section):
     runner: RunnerSettings = RunnerSettings()
     schedules: ScheduleSettings = ScheduleSettings()
     usage: UsageSettings = UsageSettings()
+    versions: VersionSettings = VersionSettings()
 
     @property
     def database_path(self) -> Path:

@@ -29,15 +29,31 @@ from modelscan.types.token import ClientToken, TokenName, TokenRole, TokenTerms
 from modelscan.types.usage import Media, Usage
 from modelscan.types.validation import Attempt, CaseResult, Level, ValidationReport
 from modelscan.types.verification import CaseChange, Verification
+from modelscan.types.version import (
+    Activation,
+    ActivationKind,
+    Arm,
+    Canary,
+    CanaryCounts,
+    CanaryTerms,
+    Kept,
+    KnownVersion,
+)
 
 __all__ = [
     "CUSTOM_REST",
+    "Activation",
+    "ActivationKind",
     "AgentCall",
     "ApiKey",
+    "Arm",
     "Attempt",
     "Auth",
     "Bucket",
     "CallOutcome",
+    "Canary",
+    "CanaryCounts",
+    "CanaryTerms",
     "Candidate",
     "CaseChange",
     "CaseResult",
@@ -67,7 +83,9 @@ __all__ = [
     "HealthEvidence",
     "HealthState",
     "Identifier",
+    "Kept",
     "Known",
+    "KnownVersion",
     "Letter",
     "Level",
     "Media",

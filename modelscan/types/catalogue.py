@@ -131,3 +131,7 @@ class UsageEvent:
     """How often a provider was asked again, with another key too."""
     fallbacks: int = 0
     """How many candidates were tried or passed over before the one that `provider` and `model` name."""
+    sdk_version: int | None = None
+    """The version of its provider's client that it was sent with; None where it was not sent."""
+    failed_version: int | None = None
+    """One on trial that was asked first and failed, so that `sdk_version` was asked."""

@@ -45,7 +45,7 @@ def test_a_publication_is_a_provider_its_models_and_a_version(database: Database
 
 def test_the_same_file_again_is_the_same_version_in_a_new_generation(database: Database) -> None:
     assert [publish(database), publish(database, level=Level.LIVE), publish(database, sha256="b")] == [1, 1, 2]
-    generation, (active,) = versions.snapshot(database)
+    generation, (active,), _ = versions.snapshot(database)
     assert (generation, active.version, active.sha256) == (3, 2, "b")
     assert versions.active(database) == (active,)
     assert [one.version for one in versions.all_versions(database, "acme")] == [2, 1]

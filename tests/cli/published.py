@@ -7,7 +7,7 @@ from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
 from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_client, render_test
-from modelscan.types import Auth, ClientSpec, Level, Model, Price, SdkVersion, SourceRecord, ValidationReport
+from modelscan.types import Auth, ClientSpec, Kept, Level, Model, Price, SdkVersion, SourceRecord, ValidationReport
 from modelscan.wire import WIRE_PROTOCOLS
 
 __all__ = ["publish"]
@@ -20,6 +20,8 @@ def publish(
     base_url: str = "http://127.0.0.1:9/v1",
     operator_host: bool = False,
     auth: Auth | None = None,
+    name: str = "",
+    keep: bool = True,
 ) -> SdkVersion:
     """Publish `provider` with the model `echo` into `home`/data and `home`/generated, as a discovery does."""
     record = SourceRecord.of(source="builtin", subject=provider, url="builtin:test", payload={}, trusted=True)
@@ -28,7 +30,7 @@ def publish(
     )
     spec = ClientSpec(
         provider=provider,
-        name=provider.title(),
+        name=name or provider.title(),
         protocol=WIRE_PROTOCOLS[0].name,
         base_url=base_url,
         operator_host=operator_host,
@@ -38,8 +40,11 @@ def publish(
         test_model="echo",
         evidence=dict.fromkeys(ClientSpec.CITED_FIELDS, record.id),
     )
-    files = publish_files(home / "generated", spec, render_client(spec, [record]), render_test(spec))
+    sources = Kept(render_client(spec, [record]), render_test(spec))
+    files = publish_files(home / "generated", spec, *sources)
     database = Database(home / "data" / "modelscan.duckdb")
     migrate(database)
     report = ValidationReport(level=Level.CONTRACT, why_not_higher="No network.")
-    return versions.publish(database, spec, path=files.path, sha256=files.sha256, report=report, discovery_id=None)
+    return versions.publish(
+        database, spec, path=files.path, sha256=files.sha256, report=report, files=sources if keep else None
+    )

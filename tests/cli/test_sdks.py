@@ -114,8 +114,16 @@ def test_without_a_catalogue_there_is_nothing_to_export(run: Run, home: Path, he
     assert run("sdks", "export", "demo").exit_code == 1
 
 
-def test_a_client_that_was_changed_since_is_refused(run: Run, home: Path, here: Path) -> None:
+def test_a_client_that_was_changed_since_comes_as_it_was_proved(run: Run, home: Path, here: Path) -> None:
     published = home / "generated" / publish(home).path
+    proved = published.read_text()
+    published.write_text(proved + "import os\n")
+    assert run("sdks", "export", "demo").exit_code == 0
+    assert (here / "demo.py").read_text() == proved
+
+
+def test_a_client_that_was_changed_since_and_is_not_kept_is_refused(run: Run, home: Path, here: Path) -> None:
+    published = home / "generated" / publish(home, keep=False).path
     published.write_text(published.read_text() + "import os\n")
     done = run("sdks", "export", "demo")
     assert (done.exit_code, list(here.iterdir())) == (1, [])

@@ -34,8 +34,8 @@ def test_the_contract_is_proved_again(run: Run, home: Path) -> None:
     assert "With --live the real provider is asked too." in done.stdout
 
 
-def test_a_file_that_was_changed_is_refused(run: Run, home: Path) -> None:
-    published = home / "generated" / publish(home).path
+def test_a_file_that_was_changed_and_is_not_kept_is_refused(run: Run, home: Path) -> None:
+    published = home / "generated" / publish(home, keep=False).path
     published.write_text(published.read_text() + "\n")
     assert run("verify", "demo").exit_code == 1
 

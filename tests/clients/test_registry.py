@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from modelscan.catalog.database import Database
 from modelscan.catalog.migrate import migrate
-from modelscan.clients.registry import Registry, Served, load_registry
+from modelscan.clients.loading import load_registry
+from modelscan.clients.registry import Registry, Served
 from modelscan.errors import AmbiguousModel, UnknownModel
 from modelscan.settings import Settings
 from modelscan.types import ClientSpec, Level, SdkVersion, utc_now
@@ -92,7 +93,7 @@ def test_a_variable_in_the_base_url_is_filled_from_the_environment(monkeypatch: 
 
 def test_a_bad_file_costs_its_provider_only(settings: Settings) -> None:
     publish(settings, a_spec(BASE, "good", ("one",)))
-    bad = publish(settings, a_spec(BASE, "bad", ("two",)))
+    bad = publish(settings, a_spec(BASE, "bad", ("two",)), keep=False)
     (settings.generation.path / bad.path).write_text("SPEC = {}")
     loaded = load_registry(Database(settings.database_path), settings.generation.path)
     assert set(loaded.served) == {"good"}
@@ -102,7 +103,7 @@ def test_a_bad_file_costs_its_provider_only(settings: Settings) -> None:
 
 def test_what_is_served_stays_served_while_its_file_is_being_replaced(settings: Settings) -> None:
     database, folder = Database(settings.database_path), settings.generation.path
-    version = publish(settings, a_spec(BASE))
+    version = publish(settings, a_spec(BASE), keep=False)
     before = load_registry(database, folder)
     (folder / version.path).write_text("# a newer client, which the catalogue does not name yet")
     after = load_registry(database, folder, before)

@@ -18,7 +18,7 @@ from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_client, render_test
 from modelscan.reference import create_reference, serve
 from modelscan.settings import Settings, ensure_data_dir
-from modelscan.types import Auth, ClientSpec, Level, Model, SdkVersion, ValidationReport
+from modelscan.types import Auth, CanaryTerms, ClientSpec, Kept, Level, Model, SdkVersion, ValidationReport
 from modelscan.wire import protocol_named
 from router_app.app import create_app
 from router_app.gate import Gate
@@ -64,14 +64,29 @@ def a_spec(base_url: str, provider: str = "acme", models: Sequence[str] = ("echo
     )
 
 
-def publish(settings: Settings, spec: ClientSpec, discovery_id: str | None = None) -> SdkVersion:
-    """Publish a client of `spec`, as a discovery does."""
+def publish(
+    settings: Settings,
+    spec: ClientSpec,
+    discovery_id: str | None = None,
+    *,
+    keep: bool = True,
+    terms: CanaryTerms | None = None,
+) -> SdkVersion:
+    """Publish a client of `spec`, as a discovery does; without `keep` as was done before files were kept."""
     database = Database(settings.database_path)
     migrate(database)
-    files = publish_files(settings.generation.path, spec, render_client(spec, ()), render_test(spec))
+    sources = Kept(render_client(spec, ()), render_test(spec))
+    files = publish_files(settings.generation.path, spec, *sources)
     report = ValidationReport(level=Level.LIVE)
     return versions.publish(
-        database, spec, path=files.path, sha256=files.sha256, report=report, discovery_id=discovery_id
+        database,
+        spec,
+        path=files.path,
+        sha256=files.sha256,
+        report=report,
+        discovery_id=discovery_id,
+        files=sources if keep else None,
+        terms=terms,
     )
 
 

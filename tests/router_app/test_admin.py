@@ -246,6 +246,9 @@ def test_a_client_that_is_not_there_or_was_changed_is_not_downloaded(settings: S
             absent = await router.admin("GET", "/sdks/acne")
             assert (absent.status_code, absent.json()["nearest"]) == (404, ["acme"])
             (settings.generation.path / "acme.py").write_text("import os")
+            assert (await router.admin("GET", "/sdks/acme")).status_code == 200
+            with router.service.database.write() as connection:
+                connection.execute("DELETE FROM sdk_sources")
             changed = await router.admin("GET", "/sdks/acme")
             assert changed.json()["type"].endswith("generation-refused")
 
@@ -268,7 +271,7 @@ def test_the_statistics_count_what_was_flushed(settings: Settings) -> None:
 def test_a_reload_says_what_it_serves(settings: Settings) -> None:
     async def story() -> None:
         async with routed(settings) as router:
-            version = publish(settings, a_spec("https://api.acme.example/v1"))
+            version = publish(settings, a_spec("https://api.acme.example/v1"), keep=False)
             loaded = (await router.admin("POST", "/reload")).json()
             entry = {"version": 1, "digest": version.digest, "sha256": version.sha256}
             assert loaded == {"generation": 1, "providers": {"acme": entry}, "problems": []}

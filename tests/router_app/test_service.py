@@ -222,10 +222,15 @@ def test_a_file_that_is_not_what_was_proved_is_not_served_and_health_says_so(set
         async with routed_to_reference(settings) as router:
             (settings.generation.path / "acme.py").write_text("import os")
             registry = (await router.admin("POST", "/reload")).json()
-            health = (await router.http.get("/health")).json()
-            assert health["parts"]["registry"]["state"] == "down"
-            assert "SHA-256 differs" in health["parts"]["registry"]["detail"]
-            assert registry["problems"] == [health["parts"]["registry"]["detail"]]
+            part = (await router.http.get("/health")).json()["parts"]["registry"]
+            assert (part["state"], registry["problems"]) == ("up", [])
+            assert "SHA-256 differs. The copy that is kept is served." in part["detail"]
+            with router.service.database.write() as connection:
+                connection.execute("DELETE FROM sdk_sources")
+            registry = (await router.admin("POST", "/reload")).json()
+            part = (await router.http.get("/health")).json()["parts"]["registry"]
+            assert (part["state"], registry["problems"]) == ("down", [part["detail"]])
+            assert (await router.chat("acme/echo")).status_code == 200
 
     asyncio.run(story())
 

@@ -25,7 +25,8 @@ FROM read_json(
         cache_write_tokens: 'BIGINT', reasoning_tokens: 'BIGINT', estimated: 'BOOLEAN', cost_usd: 'VARCHAR',
         media_tokens:
             'STRUCT(input_audio BIGINT, output_audio BIGINT, input_image BIGINT, output_image BIGINT)',
-        price_id: 'VARCHAR', retries: 'INTEGER', fallbacks: 'INTEGER'
+        price_id: 'VARCHAR', retries: 'INTEGER', fallbacks: 'INTEGER',
+        sdk_version: 'INTEGER', failed_version: 'INTEGER'
     }
 )
 WHERE request_id IS NOT NULL AND "at" IS NOT NULL

@@ -1,0 +1,2 @@
+INSERT INTO activations
+VALUES ($generation, $provider, $kind, $version, $before, $actor, $why, $counts, $at)
