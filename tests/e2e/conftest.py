@@ -11,14 +11,15 @@ import pytest
 
 from modelscan.reference.app import create_reference
 from modelscan.reference.server import serve_in_thread
+from tests.drift.receiver import SECRET, Receiver, receiving
 from tests.e2e.service import Service, running
 from tests.synthesis.proposing import proposal, said
 from tests.synthesis.scripted_llm import ScriptedModel, scripted
 
 KEY = "sk-acme-0123456789abcdefghijklmnop"
-CANARIES = ("sk-canary-openai-4a6c8e0b2d1f", "sk-ant-canary-5b7d9f1c3e2a", "sk-canary-config-6c8e0a2d4f3b")
+CANARIES = ("sk-canary-openai-4a6c8e0b2d1f", "sk-ant-canary-5b7d9f1c3e2a", "sk-canary-config-6c8e0a2d4f3b", SECRET)
 """Keys in the service's environment and in its configuration file: for a language model that is not there, for one that
-is scripted, for a provider that nobody asks."""
+is scripted, for a provider that nobody asks; and what the webhook is signed with."""
 
 
 def models_dev_row(name: str, api: str) -> dict[str, Any]:
@@ -93,13 +94,22 @@ def language_model() -> Iterator[ScriptedModel]:
 
 
 @pytest.fixture(scope="session")
+def receiver() -> Iterator[Receiver]:
+    """The operator's webhook, which is told what changed."""
+    with receiving() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="session")
 def service(
-    models_dev: str, language_model: ScriptedModel, tmp_path_factory: pytest.TempPathFactory
+    models_dev: str, language_model: ScriptedModel, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     """`modelscan serve`, already asked for demo/echo while Prefect was still starting."""
     env = {
         "MODELSCAN_DISCOVERY_MODELS_DEV_URL": models_dev,
         "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+        "MODELSCAN_DRIFT_WEBHOOK_URL": receiver.url,
+        "MODELSCAN_DRIFT_WEBHOOK_SECRET": SECRET,
         "PREFECT_LOGGING_LEVEL": "DEBUG",  # All that can be told is told, and still no secret is.
         "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
         "OPENAI_API_KEY": CANARIES[0],
