@@ -25,6 +25,7 @@ __all__ = ["Monitor", "sentence"]
 _LOOK_SECONDS = 5.0
 _AT_ONCE = 4
 _CALL_SECONDS = 20.0
+_MOST_UNSAVED = 10_000
 _log = logging.getLogger(__name__)
 
 Probe = Callable[[ClientSpec, str, httpx2.AsyncClient], Awaitable[tuple[CaseResult, ...]]]
@@ -83,6 +84,7 @@ class Monitor:
         board.follow(registry.served.keys())
         for provider in registry.served:
             board.seen(provider, traffic.window(provider))
+            await asyncio.sleep(0)  # Requests go on between two of them.
         for provider in board.due():
             call = asyncio.create_task(self._call(provider, registry))
             self._calls.add(call)
@@ -129,7 +131,7 @@ class Monitor:
         for change in changes:
             worse = change.after in ("degraded", "down") or change.before in ("degraded", "down")
             _log.log(logging.WARNING if worse else logging.INFO, "%s", sentence(change))
-        self._unsaved = (*self._unsaved, *changes)
+        self._unsaved = (*self._unsaved, *changes)[-_MOST_UNSAVED:]
         if self._unsaved:
             try:
                 await asyncio.to_thread(health.record, self._database, self._unsaved)

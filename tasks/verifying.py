@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,11 +16,14 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.states import Completed
 
-from modelscan.catalog import verifications, versions
+from modelscan.catalog import discoveries, verifications, versions
+from modelscan.drift.policy import effects
+from modelscan.errors import DiscoveryNotFound
 from modelscan.redaction import redact
 from modelscan.synthesis.prices import load_book
 from modelscan.types import (
     CaseResult,
+    Discovery,
     DriftEvent,
     DriftEvidence,
     DriftKind,
@@ -38,7 +42,7 @@ from tasks.reporting import table
 __all__ = ["Verifying", "behaviour", "opened", "report", "summary", "verify", "verify_task"]
 
 _AT_ONCE = 4
-Tell = Callable[[Bench, Sequence[DriftEvent]], Awaitable[object]]
+Tell = Callable[[Bench, Sequence[DriftEvent]], Awaitable[Sequence[DriftEvent]]]
 
 
 @dataclass(frozen=True)
@@ -101,11 +105,26 @@ async def verify_task(verifying: Verifying, version: SdkVersion) -> State[Verifi
         bench, found, at = verifying.bench, verified.verification, utc_now()
         run_id = str(runtime.flow_run.id) if runtime.flow_run.id else None
         if events := behaviour(verified, run_id):
-            await verifying.tell(bench, events)
+            told = await verifying.tell(bench, events)
+            worse = [event for event, change in zip(told, found.changes, strict=True) if change.worse]
+            if effects(worse):  # The policy has it take effect: the client is made anew.
+                await asyncio.to_thread(_prove_anew, bench, version)
         await asyncio.to_thread(verifications.save, bench.database, version, verified.report, at, run_id)
     words = f"{found.provider}: {found.outcome}, {found.level}. {found.detail}".strip()
     _logger().log(logging.WARNING if found.outcome == "changed" else logging.INFO, "%s", words)
     return Completed(name=found.outcome.capitalize(), message=words, data=found)
+
+
+def _prove_anew(bench: Bench, version: SdkVersion) -> None:
+    """Queue what led to this version once more."""
+    try:
+        before = discoveries.get(bench.database, version.discovery_id or "")
+    except DiscoveryNotFound:
+        identifier, base_url, deep = version.provider, None, False
+    else:
+        identifier, base_url, deep = before.identifier, before.base_url, before.deep
+    again = Discovery(id=uuid.uuid4().hex, identifier=identifier, base_url=base_url, deep=deep, created_at=utc_now())
+    discoveries.create(bench.database, again)
 
 
 def behaviour(verified: Verified, run_id: str | None) -> tuple[DriftEvent, ...]:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from modelscan.health.traffic import Window
+from modelscan.redaction import redact
 from modelscan.settings import HealthSettings
 from modelscan.types import CaseResult, HealthCall, HealthEvidence, HealthState
 from modelscan.visible import visible
@@ -106,7 +107,7 @@ def _call(case: CaseResult) -> HealthCall:
         {
             "what": _CALLS[case.case],
             "status": case.status,
-            "said": visible(said, _MOST_WORDS),
+            "said": visible(redact(said), _MOST_WORDS),
             "milliseconds": milliseconds,
         }
     )

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,13 +19,14 @@ from modelscan.custody.sealing import Custody
 from modelscan.errors import GenerationRefused, ProviderNotFound
 from modelscan.keys import store
 from modelscan.reference import serve_in_thread
-from modelscan.settings import Settings, ensure_data_dir
+from modelscan.settings import DriftSettings, Settings, ensure_data_dir
 from modelscan.types import (
     Attempt,
     Auth,
     CaseChange,
     CaseResult,
     Discovery,
+    DriftEvent,
     DriftState,
     Level,
     SdkVersion,
@@ -61,7 +63,7 @@ def bench(settings: Settings, warm: Sandbox) -> Bench:
     return Bench(settings, database, Custody(SecretStr("master")), warm)
 
 
-async def quietly(bench: Bench, events: Sequence[Any]) -> object:
+async def quietly(bench: Bench, events: Sequence[Any]) -> Sequence[DriftEvent]:
     return await tell(bench, events, emit=lambda **_: None)
 
 
@@ -109,6 +111,28 @@ def test_what_a_provider_no_longer_does_is_told_once_and_taken_back(
         assert asyncio.run(outcomes()) == ["recovered"]
         assert drift.list_events(bench.database, states=[DriftState.HELD]) == ()
     assert {authorization for _, authorization in peer.asked} == {None}  # No key is sent below the level live.
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["discovered", "published otherwise"])
+def test_where_the_policy_says_so_the_client_is_made_anew(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    drifting = bench.settings.model_copy(update={"drift": DriftSettings(behaviour="apply")})
+    bench, peer = replace(bench, settings=drifting), Ailing()
+    with serve_in_thread(peer) as origin:
+        url = f"{origin}/v1"
+        if known:
+            first = Discovery(id="d1", identifier="acme/echo", base_url=url, created_at=utc_now(), state="failed")
+            discoveries.create(bench.database, first)
+        publish(bench.settings, a_spec(url), discovery_id="d1" if known else None)
+        asyncio.run(verified(bench, monkeypatch))
+        peer.status = 404
+        asyncio.run(verified(bench, monkeypatch))
+        (queued,) = discoveries.unfinished(bench.database)
+        peer.status = None
+        asyncio.run(verified(bench, monkeypatch))  # That it passes again asks for nothing.
+    assert (queued.identifier, queued.base_url) == (("acme/echo", url) if known else ("acme", None))
+    assert discoveries.unfinished(bench.database) == (queued,)
 
 
 def test_who_cannot_be_reached_is_not_reached_and_a_file_that_was_changed_is_refused(
