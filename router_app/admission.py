@@ -1,13 +1,11 @@
 """What a caller's token allows of what was asked: who may be asked, and how much of the token's limits that may use."""
 
-from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 from modelscan.clients.routing import Candidate, Plan, Routing
 from modelscan.errors import NotFound, PriceUnknown, UnknownModel
 from modelscan.tokens.account import Account
-from modelscan.usage.estimate import reserved
 from modelscan.usage.prices import PriceBook
 from router_app.exchange import Exchange
 
@@ -22,8 +20,8 @@ Uses = Literal["nothing", "prompt", "prompt and answer"]
 """What of a request is counted in tokens."""
 
 
-def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any], uses: Uses) -> Plan:
-    """Who may answer a request whose body has these members; the most that it may use is held from now on.
+def admitted(exchange: Exchange, routing: Routing, uses: Uses) -> Plan:
+    """Who may answer a request; the most that it may use is held from now on.
 
     Raises as `permitted_plan` does; PriceUnknown, TokenLimited, BudgetSpent.
     """
@@ -35,7 +33,7 @@ def admitted(exchange: Exchange, routing: Routing, members: Mapping[str, Any], u
     if account.counts_tokens or account.counts_usd:
         prompt = completion = 0
         if uses != "nothing":
-            prompt, completion = reserved(exchange.body_bytes, members, dense=exchange.dense)
+            prompt, completion = exchange.most
         if uses == "prompt":
             completion = 0
         tokens = prompt + completion

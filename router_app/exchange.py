@@ -58,8 +58,8 @@ class Exchange:
     """What this request may use of the token's limits."""
     body_bytes: int = 0
     """Of the request."""
-    dense: bool = False
-    """Whether it holds letters of which a token has fewer bytes than of ASCII's."""
+    most: tuple[int, int] = (0, 0)
+    """Tokens of prompt and answer that the request may come to."""
     client: str = ""
     """The name that the caller gives itself, for rules that ask."""
     route: Route | None = None
@@ -67,7 +67,7 @@ class Exchange:
     lease: Lease | None = None
     """Of the key: what is reserved with it until the request is accounted, or goes on with another one."""
     foreseen: int = 1
-    """Tokens that the request may come to, which are reserved."""
+    """Tokens that are reserved with the key: `most` together, where the request's size tells them."""
     stream: bool = False
     status: int = 0
     first_byte: float | None = None

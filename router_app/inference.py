@@ -118,8 +118,8 @@ class Inference:
 
     async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         asked = Asked(body)
-        exchange.dense = not body.isascii()
-        exchange.foreseen = sum(reserved(len(body), asked.members, dense=exchange.dense))
+        exchange.most = prompt, answer = reserved(body, asked.members)
+        exchange.foreseen = prompt + answer
         await self._answered(exchange, asked.members, partial(self._outgoing, exchange, passed, asked))
 
     def _outgoing(self, exchange: Exchange, passed: Headers, asked: Asked, route: Route) -> Outgoing:
@@ -145,7 +145,7 @@ class Inference:
         exchange.generation = routing.registry.generation
         exchange.asked_model = _named_in(members)
         exchange.stream = members.get("stream") is True
-        plan = admitted(exchange, routing, members, self._uses)
+        plan = admitted(exchange, routing, self._uses)
         if (shared := self._serving.shared) is not None:
             await shared.admit(exchange.id, exchange.caller, exchange.hold)
             if exchange.explained and shared.share:

@@ -54,7 +54,7 @@ async def own_chat(
     provider, model = route.spec.provider, route.model
     members = protocol_of(route.spec).chat_body(model, route.spec.quirks)
     body = compact(members).encode()
-    prompt, completion = reserved(len(body), members)
+    prompt, completion = reserved(body, members)
     most = serving.prices.most(provider, model, len(body), completion)  # A token has at least one byte.
     if most is None:
         return None

@@ -5,7 +5,7 @@ from functools import partial
 from modelscan.clients.registry import Route
 from modelscan.errors import UpstreamFailed, WrongEndpoint
 from modelscan.types import Endpoint
-from modelscan.usage.estimate import reserved
+from modelscan.usage.estimate import DEFAULT_COMPLETION, reserved
 from modelscan.wire.openai_chat import OPENAI_CHAT
 from router_app.adapting import ask_for_usage
 from router_app.asking import Asked
@@ -34,6 +34,8 @@ PASSED = (
 """Their paths below the base URL, and below /v1 here."""
 _WITHOUT_ANSWER = frozenset({"/embeddings", "/moderations", "/rerank"})
 """Those whose answers hold no tokens that a model made."""
+_BYTES_OF_SOUND, _PICTURES = 64, 8192
+"""Of a token at the least, and the tokens that some pictures come to."""
 _LIKE_CHATS = "/completions"
 """Its streams tell their usage only where that is asked for."""
 _AS_ONE = (b"application/json", b"application/problem+json", b"text/plain")
@@ -55,9 +57,11 @@ class Passing(Inference):
         form = Form.read(body, content_type) if is_form(content_type) else None
         asked = form or Asked(body)
         members = {"model": asked.model} if isinstance(asked, Form) else asked.members
-        if form is None:  # What a form's bytes come to, sound or a picture, is not told by their number.
-            exchange.dense = not body.isascii()
-            exchange.foreseen = sum(reserved(len(body), members, dense=exchange.dense))
+        if form is None:
+            exchange.most = reserved(body, members)
+            exchange.foreseen = sum(exchange.most)
+        else:  # How many tokens sound or a picture is, is hardly told by its bytes: keys are not chosen by that.
+            exchange.most = len(body) // _BYTES_OF_SOUND + _PICTURES, DEFAULT_COMPLETION
         await self._answered(exchange, members, partial(self._outgoing_as_it_is, exchange, passed, body, asked))
 
     def _outgoing_as_it_is(

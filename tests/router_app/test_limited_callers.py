@@ -161,16 +161,16 @@ def test_too_many_requests_are_429_with_the_time_to_wait(settings: Settings) -> 
 
 def test_a_spent_budget_is_402_with_the_time_to_wait(settings: Settings) -> None:
     async def story() -> None:
-        async with routed_to_reference(settings) as router, callers(router, daily_tokens=200) as app:
+        async with routed_to_reference(settings) as router, callers(router, daily_tokens=400) as app:
             words: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "hi " * 60}]
             await app.openai.chat.completions.create(model="acme/echo", messages=words, max_tokens=60)
             assert app.used()["daily_tokens"] == (120, 0)
-            with pytest.raises(openai.APIStatusError, match="may use 200 tokens a day: 120 tokens used") as refused:
-                await app.chat(max_tokens=100)
+            with pytest.raises(openai.APIStatusError, match="may use 400 tokens a day: 120 tokens used") as refused:
+                await app.chat(max_tokens=200)
             assert (refused.value.status_code, refused.value.code) == (402, "insufficient_quota")
             assert int(refused.value.response.headers["retry-after"]) > 0
             with pytest.raises(anthropic.APIStatusError) as also:
-                await app.message(max_tokens=100)
+                await app.message(max_tokens=200)
             assert also.value.status_code == 402
             assert also.value.response.json()["error"]["type"] == "billing_error"
 
@@ -180,7 +180,7 @@ def test_a_spent_budget_is_402_with_the_time_to_wait(settings: Settings) -> None
 @pytest.mark.parametrize(("letter", "status"), [("a", 200), ("\u4e2d", 402)])
 def test_letters_that_come_to_more_tokens_hold_more_of_a_budget(settings: Settings, letter: str, status: int) -> None:
     async def story() -> None:
-        async with routed_to_reference(settings) as router, callers(router, daily_tokens=500) as app:
+        async with routed_to_reference(settings) as router, callers(router, daily_tokens=700) as app:
             size = len(letter.encode())
             body = {
                 "model": "acme/echo",
@@ -273,7 +273,7 @@ def test_who_leaves_a_stream_gives_back_what_was_not_used(settings: Settings) ->
             await peer.began.wait()
             used, held = app.used()["daily_tokens"]
             assert used == 0
-            assert 100 < held < 200
+            assert 228 < held < 300
             with pytest.raises(openai.RateLimitError, match="1 requests running at once"):
                 await app.chat()
             await stream.close()
@@ -293,7 +293,7 @@ def test_embeddings_are_held_without_an_answer_and_a_count_of_tokens_costs_nothi
         prompts_alone = PriceVersion.of("acme", "echo", utc_now(), Tariff(input_mtok=Decimal(1)), {})
         async with (
             routed(settings, peers={"acme": peer}, specs=lambda origins: [a_spec(f"{origins['acme']}/v1")]) as router,
-            callers(router, daily_tokens=100, daily_usd="1") as app,
+            callers(router, daily_tokens=200, daily_usd="1") as app,
         ):
             router.service.serving.prices = PriceBook([prompts_alone])
             headers = {"x-api-key": app.text}
