@@ -9,16 +9,32 @@ from modelscan.catalog.rows import json_text, rows, storable
 from modelscan.errors import DiscoveryNotFound
 from modelscan.types import Discovery, DiscoveryStep
 
-__all__ = ["changed", "create", "found", "get", "of_flow_run", "recent", "selected", "unfinished", "update"]
+__all__ = [
+    "changed",
+    "create",
+    "create_in",
+    "found",
+    "get",
+    "of_flow_run",
+    "recent",
+    "selected",
+    "unfinished",
+    "update",
+]
 
 
 def create(database: Database, discovery: Discovery) -> None:
     """Store a new run."""
     with database.write() as connection:
-        connection.execute(
-            "INSERT INTO discovery_logs VALUES (?, ?, ?, ?, ?)",
-            [discovery.id, discovery.identifier, discovery.state, discovery.created_at, _document(discovery)],
-        )
+        create_in(connection, discovery)
+
+
+def create_in(connection: Connection, discovery: Discovery) -> None:
+    """`create` within a transaction."""
+    connection.execute(
+        "INSERT INTO discovery_logs VALUES (?, ?, ?, ?, ?)",
+        [discovery.id, discovery.identifier, discovery.state, discovery.created_at, _document(discovery)],
+    )
 
 
 def get(database: Database, discovery_id: str) -> Discovery:

@@ -13,7 +13,7 @@ from modelscan.catalog.records import claims_in
 from modelscan.catalog.rows import json_text, query, rows
 from modelscan.types import Claim, Decision, PriceSource, PriceVersion, Tariff, utc_now
 
-__all__ = ["Stated", "Stating", "in_force", "newest", "renew", "unpriced", "versions", "versions_in"]
+__all__ = ["Stated", "Stating", "in_force", "newest", "renew", "renew_in", "unpriced", "versions", "versions_in"]
 
 Stated = tuple[Tariff, dict[str, PriceSource]]
 """What one model costs, and who says each part of it."""
@@ -41,15 +41,22 @@ def renew(database: Database, provider: str, stating: Stating, *, model: str | N
     price nobody says any more gets a version without rates: it is unknown from then on.
     """
     with database.write() as connection:
-        claims = as_they_count(claims_in(connection, provider), withheld_in(connection, provider))
-        said = stating(claims, decisions_in(connection, provider), own_server=_own(connection, provider))
-        before = {one.model: one for one in versions_in(connection, provider, model, newest=True)}
-        models = {*said, *before} if model is None else {model}
-        nothing: Stated = (Tariff(), {})
-        made = [_next(provider, one, before.get(one), said.get(one, nothing)) for one in sorted(models)]
-        fresh = tuple(one for one in made if one)
-        if fresh:  # As one JSON text: a provider has 800 models, and row by row they took 2 s.
-            connection.execute(query("save_prices"), {"versions": json_text([_row(version) for version in fresh])})
+        return renew_in(connection, provider, stating, model=model)
+
+
+def renew_in(
+    connection: Connection, provider: str, stating: Stating, *, model: str | None = None
+) -> tuple[PriceVersion, ...]:
+    """`renew` within a transaction."""
+    claims = as_they_count(claims_in(connection, provider), withheld_in(connection, provider))
+    said = stating(claims, decisions_in(connection, provider), own_server=_own(connection, provider))
+    before = {one.model: one for one in versions_in(connection, provider, model, newest=True)}
+    models = {*said, *before} if model is None else {model}
+    nothing: Stated = (Tariff(), {})
+    made = [_next(provider, one, before.get(one), said.get(one, nothing)) for one in sorted(models)]
+    fresh = tuple(one for one in made if one)
+    if fresh:  # As one JSON text: a provider has 800 models, and row by row they took 2 s.
+        connection.execute(query("save_prices"), {"versions": json_text([_row(version) for version in fresh])})
     return fresh
 
 

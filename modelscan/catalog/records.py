@@ -9,7 +9,7 @@ from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.rows import json_text, query, rows, storable
 from modelscan.types import Claim, Fact, SourceRecord
 
-__all__ = ["claims", "claims_in", "facts_of", "get_record", "latest", "save"]
+__all__ = ["claims", "claims_in", "facts_of", "get_record", "latest", "save", "save_in"]
 
 
 def save(database: Database, records: Iterable[SourceRecord], facts: Iterable[Fact] = ()) -> None:
@@ -19,9 +19,14 @@ def save(database: Database, records: Iterable[SourceRecord], facts: Iterable[Fa
     when a bundled snapshot says the same later. A fact that is there already stays one row.
     """
     with database.write() as connection:
-        for record in records:
-            _save(connection, record)
-        _save_facts(connection, facts)
+        save_in(connection, records, facts)
+
+
+def save_in(connection: Connection, records: Iterable[SourceRecord], facts: Iterable[Fact] = ()) -> None:
+    """`save` within a transaction."""
+    for record in records:
+        _save(connection, record)
+    _save_facts(connection, facts)
 
 
 def _save(connection: Connection, record: SourceRecord) -> None:

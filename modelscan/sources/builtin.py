@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.types import Frozen, SourceGap, SourceRecord
 
-__all__ = ["BUILTIN", "ROWS"]
+__all__ = ["BUILTIN", "ROWS", "record_of"]
 
 
 class Row(Frozen):
@@ -62,6 +62,11 @@ async def fetch(request: SourceRequest) -> SourceRecord | SourceGap | None:
     provider = request.identifier.provider
     if provider == DEMO and request.demo_base_url:
         return _demo(request.demo_base_url)
+    return record_of(provider)
+
+
+def record_of(provider: str) -> SourceRecord | None:
+    """The row of this provider; None for all others."""
     if (row := ROWS.get(provider)) is None:
         return None
     payload: dict[str, JsonValue] = {"base_url": row.base_url, "protocol": row.protocol}

@@ -18,7 +18,7 @@ from modelscan.sources.source import Said, Source, SourceRequest
 from modelscan.sources.tariffs import amounts, said_beyond, tariff
 from modelscan.types import ModelId, Price, SourceGap, SourceRecord, Tariff, utc_now
 
-__all__ = ["GENAI_PRICES", "THEIR_IDS", "prices_of", "record_of", "shipped"]
+__all__ = ["GENAI_PRICES", "THEIR_IDS", "ids_of", "prices_of", "record_of", "shipped"]
 
 NAME = "genai-prices"
 THEIR_IDS = {
@@ -172,6 +172,17 @@ def record_of(
     more = {"sha256": sha256} if sha256 else {"stale": True}
     note = "; ".join(filter(None, (note, counted)))
     return SourceRecord.of(source=NAME, subject=provider, url=url, payload=payload, trusted=False, note=note, **more)
+
+
+def ids_of(listed: Any) -> Iterable[str]:
+    """The providers of their list that models.dev calls otherwise, and those that it may not have.
+
+    Raises ValueError where it is no list.
+    """
+    if not isinstance(listed, list):
+        raise ValueError(f"{NAME}'s list is no array")
+    ids = {one for row in listed if isinstance(one := _get(row, "id"), str)}
+    return [*(ours for ours, theirs in THEIR_IDS.items() if theirs in ids), *(ids - set(THEIR_IDS.values()))]
 
 
 def prices_of(record: SourceRecord, wanted: Collection[str] = ()) -> dict[str, Price]:

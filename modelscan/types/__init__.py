@@ -19,7 +19,9 @@ from modelscan.types.drift import (
 from modelscan.types.evidence import Claim, Dossier, Fact, Known, ModelSummary, SourceGap, SourceRecord
 from modelscan.types.health import HealthCall, HealthChange, HealthEvidence, HealthState, ProviderHealth
 from modelscan.types.identifier import Identifier, ModelId, ProviderId, fits_a_path, is_model_id
+from modelscan.types.listing import Listing
 from modelscan.types.price import PriceSource, PriceVersion, Rates, Tariff, Tier
+from modelscan.types.rediscovery import CatalogueRun, Look, Published
 from modelscan.types.reprice import Reprice, RepriceAudit, RepricedModel, RepriceScope
 from modelscan.types.rest import FinishReason, RestAnswer, RestMapping, RestModels, RestRequest, RestStream
 from modelscan.types.spec import CUSTOM_REST, Auth, ClientSpec, Endpoint, Model, Operation, Price, Quirks
@@ -57,6 +59,7 @@ __all__ = [
     "Candidate",
     "CaseChange",
     "CaseResult",
+    "CatalogueRun",
     "Change",
     "Claim",
     "ClientSpec",
@@ -88,6 +91,8 @@ __all__ = [
     "KnownVersion",
     "Letter",
     "Level",
+    "Listing",
+    "Look",
     "Media",
     "Model",
     "ModelId",
@@ -102,6 +107,7 @@ __all__ = [
     "ProviderHealth",
     "ProviderId",
     "ProviderState",
+    "Published",
     "Quirks",
     "Rates",
     "Reprice",
