@@ -1,6 +1,8 @@
 """What can be asked for in the Prefect UI, over its API, and by a schedule; prefect.yaml says the same."""
 
 from flows.discover import discover_provider
+from flows.prices import refresh_prices
+from flows.rediscover import rediscover_catalog
 from flows.verify import verify_clients
 from tasks.deploying import Deployment
 
@@ -12,6 +14,22 @@ DEPLOYMENTS = (
         "discover-provider",
         "Find out how to talk to a model or a provider, prove it, and serve it.",
         tags=("modelscan", "on-demand"),
+    ),
+    Deployment(
+        rediscover_catalog,
+        "rediscover-catalog",
+        "Look at every known provider again: what changed is told, and what counts of it is taken up.",
+        tags=("modelscan", "scheduled"),
+        schedule="rediscover_catalog",
+        whole_catalogue=True,
+    ),
+    Deployment(
+        refresh_prices,
+        "refresh-prices",
+        "Ask the lists that tell prices: a new one counts at once, without a client being made anew.",
+        tags=("modelscan", "scheduled"),
+        schedule="refresh_prices",
+        whole_catalogue=True,
     ),
     Deployment(
         verify_clients,
