@@ -16,7 +16,6 @@ from modelscan.synthesis.evidence import Evidence
 from modelscan.synthesis.settled import OF_AN_OWN_SERVER, claims_of
 from modelscan.types import (
     Auth,
-    Claim,
     Decision,
     DriftEvidence,
     Identifier,
@@ -158,12 +157,12 @@ def _with_what_counts(evidence: Evidence, models: Mapping[str, SourceRecord]) ->
 def _known(evidence: Evidence, models: Mapping[str, SourceRecord]) -> Iterator[Known]:
     subjects = {f"{evidence.identifier.provider}/{model}" for model in models}
     own = evidence.record("operator") is not None
-    claims = (one for one in claims_of(evidence) if one.subject in subjects and _is_compared(one))
+    claims = claims_of(evidence, lambda fact: fact.subject in subjects and _is_compared(fact.field))
     yield from known((one for one in claims if not own or one.source in OF_AN_OWN_SERVER), evidence.decisions)
 
 
-def _is_compared(claim: Claim) -> bool:
-    return claim.field in _LIMITS or claim.field.removeprefix(_PRICE) in Tariff.model_fields
+def _is_compared(field: str) -> bool:
+    return field in _LIMITS or field.removeprefix(_PRICE) in Tariff.model_fields
 
 
 def _counting(field: str, value: JsonValue) -> JsonValue:

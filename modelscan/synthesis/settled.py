@@ -1,13 +1,13 @@
 """What counts of each model's prices and limits, by the dossier's rules and the operator's decisions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 
 from pydantic import JsonValue
 
 from modelscan.synthesis.dossier import EXPECTED, PIN, known
 from modelscan.synthesis.evidence import Evidence, facts_of
-from modelscan.types import Claim, Decision, Known, Model, Price, SourceRecord
+from modelscan.types import Claim, Decision, Fact, Known, Model, Price, SourceRecord
 
 __all__ = ["OF_AN_OWN_SERVER", "claims_of", "pins_record", "settled_models"]
 
@@ -28,8 +28,8 @@ def pins_record(provider: str, decisions: Iterable[Decision]) -> SourceRecord | 
     return SourceRecord.of(source=PIN, subject=provider, url="modelscan:decisions", payload=payload, trusted=True)
 
 
-def claims_of(evidence: Evidence) -> tuple[Claim, ...]:
-    """What this run's records claim."""
+def claims_of(evidence: Evidence, wanted: Callable[[Fact], bool] = lambda _: True) -> tuple[Claim, ...]:
+    """What this run's records claim, as far as it is wanted."""
     records = {record.id: record for record in evidence.records}
     return tuple(
         Claim(
@@ -41,7 +41,7 @@ def claims_of(evidence: Evidence) -> tuple[Claim, ...]:
             stale=record.stale,
         )
         for fact in facts_of(evidence)
-        if (record := records.get(fact.record))
+        if wanted(fact) and (record := records.get(fact.record))
     )
 
 

@@ -27,7 +27,7 @@ def provider(name: str = "acme", *models: dict[str, Any], **more: Any) -> dict[s
     """A provider of models.dev."""
     rows = models or (model(),)
     row = {"id": name, "name": name.title(), "env": [f"{name.upper()}_API_KEY"], "npm": "@ai-sdk/openai-compatible"}
-    return row | {"api": f"https://api.{name}.example/v1", "models": {one["id"]: one for one in rows}} | more
+    return row | {"api": f"https://api.{name}.invalid/v1", "models": {one["id"]: one for one in rows}} | more
 
 
 def models_dev(*providers: dict[str, Any]) -> dict[str, Any]:

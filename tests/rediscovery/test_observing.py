@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from modelscan.rediscovery.looking import listed_records
 from modelscan.rediscovery.observing import inputs_of, state_of
@@ -22,7 +23,7 @@ def values(state: ProviderState) -> dict[str, str | None]:
 
 
 def itself(*models: str, key_header: str | None = None) -> SourceRecord:
-    observation = {
+    observation: dict[str, JsonValue] = {
         "base_url": "http://127.0.0.1:9/v1",
         "method": "GET",
         "path": "/models",
@@ -32,7 +33,14 @@ def itself(*models: str, key_header: str | None = None) -> SourceRecord:
         "with_key": key_header is not None,
         "key_header": key_header,
     }
-    chat = {**observation, "method": "POST", "path": "/chat/completions", "status": 400, "shape": "error", "models": []}
+    chat: dict[str, JsonValue] = {
+        **observation,
+        "method": "POST",
+        "path": "/chat/completions",
+        "status": 400,
+        "shape": "error",
+        "models": [],
+    }
     return SourceRecord.of(
         source="provider",
         subject="acme",
@@ -55,7 +63,7 @@ def test_a_listed_provider_has_its_protocol_address_key_models_prices_and_limits
     state = seen(provider("acme", model("small", input=0.5, output=1.5), model("large", context=None, input=3)))
     assert values(state) == {
         "protocol": "openai_chat",
-        "base_url": "https://api.acme.example/v1",
+        "base_url": "https://api.acme.invalid/v1",
         "auth": "key in Authorization Bearer from ACME_API_KEY",
     }
     prices_of = {name: {k: v.value for k, v in one.prices.items()} for name, one in state.models.items()}
@@ -87,9 +95,9 @@ def test_a_provider_of_the_price_list_alone_has_the_models_that_it_prices() -> N
 @pytest.mark.parametrize(
     ("more", "protocol", "base_url", "auth"),
     [
-        ({"npm": "@ai-sdk/azure"}, "azure_openai", "https://api.acme.example/v1", "ACME_API_KEY"),
+        ({"npm": "@ai-sdk/azure"}, "azure_openai", "https://api.acme.invalid/v1", "ACME_API_KEY"),
         ({"npm": "acme-sdk", "api": None}, "acme-sdk", None, "ACME_API_KEY"),
-        ({"npm": None, "env": []}, "no package", "https://api.acme.example/v1", None),
+        ({"npm": None, "env": []}, "no package", "https://api.acme.invalid/v1", None),
         ({"api": None}, "openai_chat", None, "key in Authorization Bearer from ACME_API_KEY"),
     ],
 )
@@ -145,6 +153,6 @@ def test_a_rejected_source_is_not_heard_and_a_pin_is_no_change_of_the_provider()
 
 
 def test_a_price_is_as_far_as_it_counts_and_what_is_none_is_unknown() -> None:
-    rates = {"input": 0.09999999999999999, "output": 1e-9, "reasoning": "-1", "tiers": "no list"}
+    rates: dict[str, Any] = {"input": 0.09999999999999999, "output": 1e-9, "reasoning": "-1", "tiers": "no list"}
     state = seen(provider("acme", model("small", **rates)))
     assert {name: one.value for name, one in state.models["small"].prices.items()} == {"input_mtok": "0.1"}

@@ -10,7 +10,7 @@ from modelscan.drift.policy import by_policy
 from modelscan.rediscovery.looking import Looked, listed_records, look
 from modelscan.rediscovery.settling import Settled, settle
 from modelscan.settings import DriftSettings
-from modelscan.types import Decision, Discovery, DriftState, utc_now
+from modelscan.types import Decision, Discovery, DiscoveryState, DriftState, utc_now
 from tests.catalog.conftest import database
 from tests.catalog.samples import report, spec
 from tests.rediscovery.listed import RUN, lists, model, models_dev, provider
@@ -39,7 +39,7 @@ def settled(database: Database, row: Any, *decided: Decision, drifting: DriftSet
 
 def publish(database: Database, base_url: str | None = None) -> None:
     asked = Discovery(
-        id="d1", identifier="acme/small", base_url=base_url, created_at=utc_now(), state="succeeded", ended_at=utc_now()
+        id="d1", identifier="acme/small", base_url=base_url, created_at=utc_now(), state=DiscoveryState.SUCCEEDED
     )
     discoveries.create(database, asked)
     versions.publish(database, spec(), path="acme.py", sha256="0" * 64, report=report(), discovery_id="d1")
