@@ -39,9 +39,9 @@ def _take_up(bench: Bench, events: Sequence[DriftEvent], looks: Sequence[Provide
     settings = bench.settings.drift
     writing = letters if settings.webhook_url else no_letters
     taken = drift.take_up(bench.database, by_policy(events, settings), writing)
-    if looks:
-        held = drift.withheld(bench.database)
-        drift.withdraw(bench.database, [event for look in looks for event in moot(held, look)])
+    held = drift.withheld(bench.database) if looks else ()
+    if over := [event for look in looks for event in moot(held, look)]:
+        drift.withdraw(bench.database, over)
     return taken
 
 

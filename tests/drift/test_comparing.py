@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelscan.drift.comparing import differences
-from modelscan.types import DriftEvent, DriftKind, ProviderState
+from modelscan.types import DriftEvent, DriftEvidence, DriftKind, ProviderState
+from tests.catalog.samples import record
 from tests.drift.looks import AT, evidence, look, model
 
 PRICED = {"small": model("r1", input="0.1", output="0.2")}
@@ -55,6 +56,13 @@ def test_a_change_says_which_records_say_so_the_new_one_first() -> None:
     (found,) = differences(look("r1"), look("r2", base_url="https://new.acme.test"), found_at=AT, run_id="run-1")
     assert [one.record for one in found.evidence] == ["r2", "r1"]
     assert (found.source, found.found_at, found.run_id, found.subject) == ("models.dev", AT, "run-1", "acme")
+
+
+def test_evidence_names_the_record_that_was_stored() -> None:
+    stored = record()
+    assert DriftEvidence.of(stored).model_dump() == {
+        name: getattr(stored, name if name != "record" else "id") for name in ("record", "source", "url", "fetched_at")
+    }
 
 
 def test_a_value_that_is_no_longer_said_rests_on_the_record_that_is_silent() -> None:

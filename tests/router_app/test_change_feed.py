@@ -101,6 +101,15 @@ def test_who_comes_back_misses_nothing_however_far_behind(tmp_path: Path) -> Non
     told(tmp_path, story, kept=4)
 
 
+def test_more_than_a_page_at_once_comes_whole(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        async with feed.listener() as lines:
+            await feed.write(501)
+            assert await numbers(lines, 501) == list(range(1, 502))
+
+    told(tmp_path, story)
+
+
 def test_a_number_from_another_catalogue_is_as_good_as_none(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         await feed.write(1)
@@ -115,7 +124,7 @@ def test_a_number_from_another_catalogue_is_as_good_as_none(tmp_path: Path) -> N
 
 def test_many_listeners_cost_no_more_reads_than_one(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
-        hearing = [asyncio.create_task(feed.heard(10)) for _ in range(50)]
+        hearing = [asyncio.create_task(feed.heard(10, after=0)) for _ in range(50)]
         await eventually(lambda: feed.feed.listening == 50)
         for _ in range(10):
             await feed.write(1)
@@ -130,7 +139,11 @@ def test_where_nothing_changed_nothing_is_read_and_heartbeats_come(tmp_path: Pat
         async with feed.listener() as lines:
             async with asyncio.timeout(20):
                 assert [await anext(lines) for _ in range(3)] == [None] * 3
-        assert feed.reads == 0
+            assert feed.reads == 0
+            with feed.database.write() as connection:
+                connection.execute("INSERT INTO settings VALUES ('a', 'b')")
+            await eventually(lambda: feed.reads == 1)
+            assert await anext(lines) is None
 
     told(tmp_path, story, heartbeat=0.02)
 

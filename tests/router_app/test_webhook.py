@@ -1,7 +1,8 @@
 """The router empties the outbox: also what was written before it started, and what nobody took at first."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from modelscan.catalog import drift, drift_outbox
-from modelscan.catalog.database import Database
+from modelscan.catalog.database import Connection, Database
 from modelscan.catalog.migrate import migrate
 from modelscan.drift.letters import letters
 from modelscan.settings import DriftSettings
@@ -71,6 +72,37 @@ def test_what_waits_is_sent_at_the_start_and_what_comes_later_when_it_comes(data
         parts = sending(database, receiver.url, story)
         assert told(receiver) == ["a", "b", "c"]
     assert parts.state("webhook") == "up"
+
+
+class Counted(Database):
+    """How often it was looked at, and read."""
+
+    looks = reads = 0
+
+    def stamp(self) -> tuple[tuple[int, int], ...]:
+        self.looks += 1
+        return super().stamp()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        self.reads += 1
+        with super().read() as connection:
+            yield connection
+
+
+def test_once_all_is_sent_the_catalogue_is_not_read_before_it_changes(database: Database) -> None:
+    written(database, "a")
+    counted = Counted(database.path)
+    with receiving() as receiver:
+
+        async def story(_: Parts) -> None:
+            await eventually(lambda: counted.looks > counted.reads + 10)
+            reads = counted.reads
+            await eventually(lambda: counted.looks > reads + 20)
+            assert counted.reads == reads
+
+        sending(counted, receiver.url, story)
+        assert told(receiver) == ["a"]
 
 
 def test_a_receiver_that_is_down_is_told_in_health_and_the_letters_wait(database: Database) -> None:
