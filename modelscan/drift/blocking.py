@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from modelscan.types import ClientSpec, DriftEvent, DriftKind, Model, Price
+from modelscan.types import ClientSpec, DriftEvent, DriftKind, Model
 
 __all__ = ["blocked"]
 
@@ -33,7 +33,5 @@ def _model(spec: ClientSpec, id_: str) -> Model | None:
 
 
 def _value(model: Model, event: DriftEvent) -> object:
-    """Of a price or a limit; None for what no specification states."""
-    if event.kind is DriftKind.PRICE:
-        return getattr(model.price or Price(), event.field.removeprefix("price."), None)
+    """Of a limit. Prices are held where requests are reckoned: what a specification states of them costs nobody."""
     return getattr(model, event.field, None) if event.kind is DriftKind.LIMIT else None
