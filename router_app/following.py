@@ -18,14 +18,14 @@ async def follow(service: Service, generations: Generations) -> None:
     async for generation in generations.changes():
         served = service.serving.current
         if not generation or served is None or served.generation != generation:
-            await _reload(service)
+            await _reload(service, everything=not generation)
 
 
-async def _reload(service: Service) -> None:
+async def _reload(service: Service, *, everything: bool) -> None:
     """Until it succeeds: what was announced is not announced again."""
     while True:
         try:
-            await service.reload()
+            await service.reload(everything=everything)
         except Exception as error:  # noqa: BLE001 - the edge of the process: /health and the log tell
             _log.error("what was published could not be taken up, and is tried again: %s", error)
             await asyncio.sleep(_AGAIN_SECONDS)

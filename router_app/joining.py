@@ -6,16 +6,23 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from modelscan.catalog.generations import Generations
 from modelscan.settings import RedisSettings
+from modelscan.shared.generations import SharedGenerations
 from modelscan.shared.ledger import RedisLedger
 from modelscan.shared.sharing import Sharing
 from router_app.service import Service
 from router_app.shared_rows import SharedRows
 from router_app.sharing import SharedLimits
 
-__all__ = ["joined"]
+__all__ = ["heard", "joined"]
 
 _log = logging.getLogger(__name__)
+
+
+def heard(by_file: Generations, settings: RedisSettings) -> SharedGenerations:
+    """What is announced on any machine."""
+    return SharedGenerations(by_file, settings.url, settings.prefix, uuid.uuid4().hex, settings.timeout_seconds)
 
 
 @asynccontextmanager

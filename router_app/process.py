@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from modelscan.catalog.database import Database
 from modelscan.catalog.detached import DetachedDatabase
-from modelscan.catalog.generations import FileGenerations
+from modelscan.catalog.generations import FileGenerations, Generations
 from modelscan.settings import Settings, load
 from modelscan.sources.http import tls
 from modelscan.types import Identifier
@@ -54,9 +54,10 @@ async def running(
         dispatcher = Dispatcher(
             service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake
         )
-        generations = FileGenerations(database)  # Before the first look at the catalogue: nothing is missed between.
+        by_file = FileGenerations(database)  # Before the first look at the catalogue: nothing is missed between.
+        service.on_change = by_file.announce
         together = AsyncExitStack()
-        await together.enter_async_context(_together(service, settings))
+        generations = await together.enter_async_context(_together(service, settings, by_file))
         service.start()
         companions.start()
         following = asyncio.create_task(follow(service, generations))
@@ -77,14 +78,17 @@ async def running(
 
 
 @asynccontextmanager
-async def _together(service: Service, settings: Settings) -> AsyncIterator[None]:
-    """With the other routers, where there are any: only then is their way to each other imported."""
+async def _together(service: Service, settings: Settings, by_file: Generations) -> AsyncIterator[Generations]:
+    """With the other routers, where there are any: only then is their way to each other imported.
+
+    Yields how their publications are heard.
+    """
     if not settings.redis.url.get_secret_value():
-        yield
+        yield by_file
         return
     joining = await asyncio.to_thread(importlib.import_module, "router_app.joining")
     async with joining.joined(service, settings.redis):
-        yield
+        yield joining.heard(by_file, settings.redis)
 
 
 async def _dispatch(service: Service, dispatcher: Dispatcher, url: str) -> None:

@@ -9,8 +9,8 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from modelscan.logs import guard_logs
 from modelscan.redaction import redact
 from modelscan.settings import ConfigWarning, Settings, ensure_data_dir
 from modelscan.visible import visible
+from router_app.addresses import addressed
 from router_app.auth import admin_token
 from router_app.bounded import BoundedHttp
 from router_app.doorway import Doorway
@@ -80,7 +81,7 @@ async def _serve(settings: Settings, environ: Mapping[str, str], listening: sock
     server = _server(doorway)
     serving = asyncio.create_task(server.serve([listening]))
     ending = asyncio.create_task(_told_to_end(gate))
-    with _addresses(settings.data_dir, url):
+    async with addressed(settings.data_dir, url):
         _announce(url)
         # Here and not at the top: the port is answered before DuckDB and the rest are imported (0.6 s).
         process = await asyncio.to_thread(importlib.import_module, "router_app.process")
@@ -161,23 +162,3 @@ def _url(host: str, port: int) -> str:
     """Where this machine reaches it: an address that means all of them is none to go to."""
     reachable = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-
-
-@contextmanager
-def _addresses(data_dir: Path, url: str) -> Iterator[None]:
-    """The files by which the command line and the runner find this service; router.url only while it runs."""
-    router = data_dir / "router.url"
-    _write(data_dir / "reference.url", f"{url}/reference/v1")
-    _write(router, url)
-    try:
-        yield
-    finally:
-        if router.read_text().strip() == url:  # and not that of another service started since
-            router.unlink()
-
-
-def _write(path: Path, line: str) -> None:
-    """In one step: whoever reads it meanwhile sees the old or the new."""
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fresh.write_text(line + "\n")
-    fresh.replace(path)

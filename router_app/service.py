@@ -85,7 +85,9 @@ class Service:
         """Those of the catalogue, which go before the configuration's for the same name and client."""
         self._reread = reread or (lambda: settings)
         self._keyring = Keyring(settings, environ, self.database, self.serving, self.parts, on_master)
-        self.tokens = TokenDesk(self.database, self._keyring.custody, self.serving, self.flush)
+        self.on_change: Callable[[], None] = lambda: None
+        """Hears of what was changed here that other routers hold in memory as well."""
+        self.tokens = TokenDesk(self.database, self._keyring.custody, self.serving, self.flush, self._tell_others)
         self._trials: dict[int, dict[str, Any]] = {}
         """As they stood when they were judged last, by the generation in which they began."""
         self._changing = asyncio.Lock()
@@ -135,42 +137,50 @@ class Service:
                 "The service is starting.", hint="Try again in a moment; GET /health says what it waits for."
             ) from None
 
-    async def reload(self) -> Registry:
+    async def reload(self, *, everything: bool = False) -> Registry:
         """Serve what the catalogue says now, by the rules that it and the configuration's file hold now.
 
-        Requests that run go on with what they began with.
+        Requests that run go on with what they began with. `everything`: tokens and keys, too, which another router may
+        have changed.
         """
         async with self._changing:
+            if everything:
+                self._keyring.forget_master()
+                await self._step("tokens", self._load_tokens())
             await self._step("registry", self._load_registry())
             await self._step("rules", self._load_rules())
             await self._step("prices", self._load_prices())
-            await self._step("keys", self._keyring.load(only_if_news=True))
+            await self._step("keys", self._keyring.load(only_if_news=not everything))
         registry = self.serving.current
         assert registry is not None
         return registry
 
     @asynccontextmanager
     async def keyring(self) -> AsyncIterator[Keyring]:
-        """The keys, while nobody else changes anything."""
+        """The keys, to change them while nobody else changes anything."""
         async with self._changing:
             yield self._keyring
+        self._tell_others()
 
     async def reload_prices(self) -> None:
         """Reckon what requests cost with the prices that the catalogue holds now."""
         async with self._changing:
             await self._step("prices", self._load_prices())
+        self._tell_others()
 
     async def save_rule(self, rule: RoutingRule) -> None:
         """Store a routing rule, which counts from now on."""
         async with self._changing:
             await asyncio.to_thread(routing.save, self.database, rule)
             await self._load_rules()
+        self._tell_others()
 
     async def delete_rule(self, match: str, client: str) -> RoutingRule:
         """Remove a routing rule that was stored; raises RuleNotFound."""
         async with self._changing:
             removed = await asyncio.to_thread(routing.delete, self.database, match, client)
             await self._load_rules()
+        self._tell_others()
         return removed
 
     def start(self) -> None:
@@ -252,6 +262,13 @@ class Service:
         if any(one.ended for one in judged):
             await self.reload()
 
+    def _tell_others(self) -> None:
+        """It counts here already; where the others cannot be told now, they see it at their next reload."""
+        try:
+            self.on_change()
+        except OSError as error:
+            _log.error("the other routers could not be told of a change: %s", error.strerror)
+
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
@@ -278,8 +295,8 @@ class Service:
     async def _keep_standings(self) -> None:
         if not self.serving.pool.has_unsaved:  # Else nobody is waited for.
             return
-        async with self.keyring() as keyring:
-            await keyring.keep_standings()
+        async with self._changing:
+            await self._keyring.keep_standings()
 
     async def _restart(self) -> None:
         await self.gate.close("restarting", self.settings.server.drain_seconds)

@@ -30,12 +30,14 @@ class TokenDesk:
         custody: Callable[[], Custody],
         serving: Serving,
         flush: Callable[[], Awaitable[object]],
+        told: Callable[[], None] = lambda: None,
     ) -> None:
-        """`flush` moves the usage journal into the catalogue."""
+        """`flush` moves the usage journal into the catalogue; `told` hears that something was changed."""
         self._database = database
         self._custody = custody
         self._serving = serving
         self._flush = flush
+        self._told = told
         self._door = serving.door
         self._changing = asyncio.Lock()
 
@@ -83,6 +85,7 @@ class TokenDesk:
             result = await asyncio.to_thread(work)
             await self._flush()  # A limit that is new begins with what the rows say.
             await self._load()
+        self._told()
         return result
 
     async def _load(self) -> None:

@@ -71,10 +71,10 @@ def test_what_cannot_be_loaded_is_tried_again(settings: Settings, monkeypatch: p
         async with routed(settings) as router:
             reload, faults = router.service.reload, [OSError("the disk"), OSError("again")]
 
-            async def faulty() -> object:
+            async def faulty(*, everything: bool) -> object:
                 if faults:
                     raise faults.pop()
-                return await reload()
+                return await reload(everything=everything)
 
             monkeypatch.setattr(router.service, "reload", faulty)
             task = asyncio.create_task(follow(router.service, FileGenerations(router.service.database)))

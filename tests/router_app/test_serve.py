@@ -1,7 +1,6 @@
 """What `modelscan serve` says and leaves behind; the whole of it runs in tests/e2e."""
 
 import socket
-from pathlib import Path
 
 import pytest
 
@@ -37,16 +36,6 @@ def test_ipv6_is_listened_on(settings: Settings) -> None:
     server = settings.server.model_copy(update={"host": "::1"})
     with serve._listening(settings.model_copy(update={"server": server})) as listening:
         assert listening.family is socket.AF_INET6
-
-
-def test_its_address_is_taken_back_unless_another_one_has_started(tmp_path: Path) -> None:
-    with serve._addresses(tmp_path, "http://127.0.0.1:1"):
-        assert (tmp_path / "router.url").read_text() == "http://127.0.0.1:1\n"
-        assert (tmp_path / "reference.url").read_text() == "http://127.0.0.1:1/reference/v1\n"
-    assert not (tmp_path / "router.url").exists()
-    with serve._addresses(tmp_path, "http://127.0.0.1:1"):
-        (tmp_path / "router.url").write_text("http://127.0.0.1:2\n")
-    assert (tmp_path / "router.url").read_text() == "http://127.0.0.1:2\n"
 
 
 @pytest.mark.parametrize(("found", "typed"), [("/usr/bin/modelscan", "  modelscan add"), (None, "bin/modelscan add")])

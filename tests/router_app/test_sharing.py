@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import SecretStr
 
+from modelscan.catalog.generations import FileGenerations
 from modelscan.reference import create_reference
 from modelscan.settings import RedisSettings, Settings
 from modelscan.shared.sharing import Sharing
 from modelscan.types import Auth
-from router_app.joining import joined
+from router_app.following import follow
+from router_app.joining import heard, joined
 from router_app.shared_rows import SharedRows
 from router_app.sharing import counted, exact
 from tests.redis_server import RedisServer, redis_server
@@ -65,11 +67,15 @@ class Pair(NamedTuple):
         return Counter(answer.status_code for answer in await asyncio.gather(*work))
 
 
+def a_redis(redis: RedisServer) -> RedisSettings:
+    return RedisSettings(url=SecretStr(redis.url), timeout_seconds=5.0)
+
+
 @asynccontextmanager
 async def pair(settings: Settings, redis: RedisServer, *keys: str) -> AsyncIterator[Pair]:
     secrets = {"acme": tuple(SecretStr(key) for key in keys or (KEY,))}
     settings = settings.model_copy(update={"api_keys": secrets})
-    shared = RedisSettings(url=SecretStr(redis.url), timeout_seconds=5.0)
+    shared = a_redis(redis)
     provider = create_reference(models=("echo",))
     async with (
         routed(
@@ -177,6 +183,28 @@ def test_requests_at_once_are_counted_over_both(settings: Settings, redis: Redis
             hold.settle(0)
             await routers.look_round()
             assert (await routers.other.chat("acme/echo", token=token)).status_code == 200
+
+    asyncio.run(story())
+
+
+def test_what_is_changed_at_one_router_counts_at_all(settings: Settings, redis: RedisServer) -> None:
+    async def story() -> None:
+        async with pair(settings, redis) as routers:
+            by_file = FileGenerations(routers.one.service.database, look_seconds=0.01)
+            heard_there = heard(FileGenerations(routers.other.service.database, look_seconds=0.01), a_redis(redis))
+            routers.one.service.on_change = by_file.announce
+            following = asyncio.create_task(follow(routers.other.service, heard_there))
+            await asyncio.sleep(0)
+            issued = (await routers.one.admin("POST", "/tokens", json={"name": "late", "terms": {}})).json()
+            book = routers.other.service.serving.door.book
+            await eventually(lambda: book.find(issued["token"].encode()) is not None)
+            (key,) = (await routers.one.admin("GET", "/keys?provider=acme")).json()
+            limit = {"provider": "acme", "key": key["id"], "daily": 5}
+            (await routers.one.admin("POST", "/keys/limit", json=limit)).raise_for_status()
+            pool = routers.other.service.serving.pool
+            await eventually(lambda: pool.windows("acme", key["id"])["daily"].limit == 5)
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
 
     asyncio.run(story())
 
