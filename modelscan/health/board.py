@@ -115,9 +115,10 @@ class Board:
         at = self._clock()
         if look.evidence.source == "chat":
             row.chat_failed = -inf if look.state == "up" else at
-        traffic = judged_traffic(window, row.standing.state, self.settings, self._now())
-        amiss = (traffic and traffic.state != "up") or at - row.chat_failed < self.settings.window_seconds
-        if amiss and (look.state == "up" or look.evidence.source == "chat"):
+        if look.state == "up" and (amiss := self._amiss(row, window)):
+            words = f"{look.evidence.words}; but {amiss}"
+            look = Look("degraded", look.evidence.model_copy(update={"words": words}))
+        elif look.evidence.source == "chat" and look.state == "down":
             look = look._replace(state="degraded")
         self._look(provider, row, look)
         row.due = at + self._interval(row)
@@ -152,6 +153,14 @@ class Board:
     def _suspected(self, row: _Row, window: Window) -> bool:
         """Whether it fails so often that calls of ours are to say whether it is down, or callers make it look so."""
         return row.standing.state != "down" and window.failed >= window.requests * self.settings.down_share
+
+    def _amiss(self, row: _Row, window: Window) -> str:
+        """What went wrong lately, in words; empty where nothing did."""
+        traffic = judged_traffic(window, row.standing.state, self.settings, self._now())
+        if traffic and traffic.state != "up":
+            return traffic.evidence.words
+        chat_failed = self._clock() - row.chat_failed < self.settings.window_seconds
+        return "a chat of ours failed lately" if chat_failed else ""
 
     def _confirm(self, provider: str, row: _Row, look: Look) -> None:
         """As `_look`, but what our calls said meanwhile is not forgotten."""

@@ -105,6 +105,10 @@ def test_a_good_call_says_no_more_than_degraded_while_requests_failed_lately() -
     assert state(board) == "down"
     board.seen("acme", OLD)
     assert called(board, "up", "up", "up", seen=OLD) == "degraded"
+    shown = board.standing("acme")
+    assert shown is not None
+    assert shown.evidence is not None
+    assert shown.evidence.words.startswith("probe says up; but 10 of 10 requests failed in the last 5 min")
     assert called(board, "up", "up") == "up"
 
 
