@@ -9,7 +9,6 @@ import pytest
 
 from modelscan.catalog import providers, records, versions
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.clients.loader import load
 from modelscan.codegen.gate import check
 from modelscan.codegen.publish import publish_files
@@ -21,6 +20,7 @@ from modelscan.synthesis.evidence import Evidence, facts_of
 from modelscan.synthesis.precedence import propose
 from modelscan.types import ClientSpec, Identifier, Level, SourceRecord, ValidationReport
 from tests.attacks.table import Attack, attacks
+from tests.catalogues import migrate
 
 TEXTS = (
     Attack("expression of a template", "{{ 7 * 7 }}{{ spec.__class__.__mro__ }}"),

@@ -10,7 +10,6 @@ from pydantic import SecretStr
 
 from modelscan.catalog import keys as key_rows
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.catalog.stats import stats
 from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidInput
@@ -21,6 +20,7 @@ from modelscan.wire.openai_chat import StreamUsage
 from router_app import whole
 from router_app.sse import Relay
 from tests.attacks.table import Attack, attacks
+from tests.catalogues import migrate
 from tests.router_app.peers import Scripted
 from tests.router_app.routers import KEY, scripted
 from tests.validation.specs import a_spec

@@ -12,7 +12,6 @@ from rich.console import Console
 
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.cli import modelscan
 from modelscan.cli.errors import show_error
 from modelscan.cli.progress import Progress
@@ -21,6 +20,7 @@ from modelscan.types import Discovery, Level, ValidationReport
 from modelscan.usage.journal import Journal
 from router_app.serve import OneLine
 from tests.attacks.table import Attack, attacks
+from tests.catalogues import migrate
 from tests.cli.admin_api import discovery, step
 from tests.tasks.test_reporting import RECORD, dossier
 from tests.tasks.test_reporting import spec as a_spec

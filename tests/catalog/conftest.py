@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
+from tests.catalogues import migrate
 
 
 @pytest.fixture

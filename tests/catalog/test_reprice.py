@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from modelscan.catalog import prices, reprice, rollups
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.catalog.reprice import apply, audits, preview
 from modelscan.catalog.stats import stats
 from modelscan.types import Media, PriceVersion, RepriceScope, StatsQuery, Tariff, Usage
 from tests.catalog.usage_rows import an_event, take_in
+from tests.catalogues import migrate
 from tests.usage.pricing import tariffs, usages
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)

@@ -8,10 +8,10 @@ import pytest
 
 from modelscan.catalog import rollups
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.catalog.stats import stats
 from modelscan.types import StatsQuery, UsageStat
 from tests.catalog.usage_rows import an_event, take_in
+from tests.catalogues import migrate
 
 NOW = datetime(2026, 11, 27, 12, 30, tzinfo=UTC)
 MIDNIGHT = NOW.replace(hour=0, minute=0)

@@ -6,8 +6,8 @@ from typing import Any
 
 from modelscan.catalog import records
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.types import Fact, SourceRecord
+from tests.catalogues import migrate
 
 __all__ = ["tell"]
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_client, render_test
 from modelscan.types import Auth, ClientSpec, Kept, Level, Model, Price, SdkVersion, SourceRecord, ValidationReport
 from modelscan.wire import WIRE_PROTOCOLS
+from tests.catalogues import migrate
 
 __all__ = ["publish"]
 

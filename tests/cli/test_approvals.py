@@ -7,8 +7,8 @@ import pytest
 
 from modelscan.catalog import approvals, discoveries
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.types import Change, Discovery, DiscoveryState, Level, utc_now
+from tests.catalogues import migrate
 from tests.cli.admin_api import AdminApi, discovery, served
 from tests.cli.conftest import Run
 

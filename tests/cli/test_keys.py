@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from modelscan.catalog import keys as table
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.custody.sealing import Custody
 from modelscan.keys.store import add_key
+from tests.catalogues import migrate
 from tests.cli.admin_api import AdminApi, served
 from tests.cli.conftest import Run
 

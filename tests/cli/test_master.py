@@ -9,10 +9,10 @@ import pytest
 from pydantic import SecretStr
 
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.custody.master import Masters
 from modelscan.custody.sealing import Custody
 from modelscan.keys import store
+from tests.catalogues import migrate
 from tests.cli.admin_api import AdminApi, served
 from tests.cli.conftest import Run
 

@@ -5,12 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.clients.loading import load_registry
 from modelscan.clients.registry import Registry, Served
 from modelscan.errors import AmbiguousModel, UnknownModel
 from modelscan.settings import Settings
 from modelscan.types import ClientSpec, Level, SdkVersion, utc_now
+from tests.catalogues import migrate
 from tests.router_app.routers import a_spec, publish
 
 BASE = "https://api.example/v1"

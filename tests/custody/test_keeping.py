@@ -4,10 +4,10 @@ import pytest
 from pydantic import SecretStr
 
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.custody.keeping import kept_secret
 from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidConfiguration
+from tests.catalogues import migrate
 
 CUSTODY = Custody(SecretStr("master"))
 

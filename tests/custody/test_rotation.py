@@ -11,13 +11,13 @@ from pydantic import SecretStr
 
 from modelscan.catalog import sealed
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.custody.keeping import kept_secret
 from modelscan.custody.master import Masters, made_master
 from modelscan.custody.rotation import resume, rotate_master
 from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidInput
 from modelscan.keys import store
+from tests.catalogues import migrate
 
 KEYS = {"acme": ["sk-acme-0123456789", "sk-acme-9876543210"], "other": ["sk-other-0123456789"]}
 OLD, NEW = "o" * 40, "n" * 40

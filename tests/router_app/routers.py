@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_client, render_test
 from modelscan.reference import create_reference, serve
@@ -23,6 +22,7 @@ from modelscan.wire import protocol_named
 from router_app.app import create_app
 from router_app.gate import Gate
 from router_app.service import Service
+from tests.catalogues import migrate
 from tests.router_app.peers import Scripted
 
 __all__ = [

@@ -13,10 +13,10 @@ import pytest
 
 from modelscan.catalog import approvals, discoveries
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.types import Discovery, DiscoveryState, utc_now
 from router_app import dispatch
 from router_app.dispatch import Dispatcher, prefect_headers
+from tests.catalogues import migrate
 
 _RESUMED = {"PAUSED": "ACCEPT", "PAUSED WITHOUT A FORM": "REJECT"}
 

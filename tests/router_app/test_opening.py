@@ -7,7 +7,6 @@ from pydantic import SecretStr
 
 from modelscan.catalog import tokens as table
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidConfiguration
 from modelscan.settings import Settings
@@ -15,6 +14,7 @@ from modelscan.tokens import store
 from modelscan.types import utc_now
 from router_app.opening import refuse_to_be_open
 from router_app.serve import run
+from tests.catalogues import migrate
 
 CUSTODY = Custody(SecretStr("master"))
 

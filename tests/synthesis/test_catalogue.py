@@ -9,10 +9,10 @@ import pytest
 from bench.catalogue import Outcome, Survey, evidence_of, outcome_of, save, snapshot, survey
 from modelscan.catalog import records
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.synthesis.dossier import conflicts
 from tests import corpus
+from tests.catalogues import migrate
 
 NAMES = ("deepseek", "groq", "lmstudio", "minimax", "perplexity")
 

@@ -7,11 +7,11 @@ import pytest
 from modelscan.catalog import decisions as table
 from modelscan.catalog import records
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.errors import DecisionNotFound, InvalidIdentifier, InvalidInput, ModelScanError, NotFound
 from modelscan.synthesis.decisions import decide
 from modelscan.synthesis.dossier import conflicts
 from modelscan.types import DecisionKind, Fact, Known, SourceRecord
+from tests.catalogues import migrate
 
 PRICE = "price.input_mtok"
 

@@ -6,12 +6,12 @@ import pytest
 
 from modelscan.catalog import prices, records, versions
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.errors import InvalidInput
 from modelscan.synthesis.decisions import decide, undo
 from modelscan.synthesis.prices import load_book, stated_prices
 from modelscan.types import Decision, Fact, Model, PriceVersion, SourceRecord, Usage
 from tests.catalog.samples import report, spec
+from tests.catalogues import migrate
 from tests.synthesis.claiming import WHEN, claim
 
 TIERS = [{"over": 200_000, "input_mtok": "2"}]

@@ -8,11 +8,11 @@ from genai_prices.data import providers as priced
 
 from modelscan.catalog import records
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.sources import genai_prices, models_dev
 from modelscan.synthesis.dossier import conflicts
 from modelscan.synthesis.evidence import Evidence, facts_of
 from modelscan.types import Identifier, SourceRecord, utc_now
+from tests.catalogues import migrate
 from tests.corpus import corpus_json
 
 PRICED = {one.id for one in priced}

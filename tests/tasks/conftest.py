@@ -8,7 +8,6 @@ from pydantic import SecretStr
 
 from modelscan.catalog import discoveries
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.custody.sealing import Custody
 from modelscan.settings import Settings, ensure_data_dir
 from modelscan.sources.http import open_client
@@ -17,6 +16,7 @@ from modelscan.validation.sandbox import Sandbox
 from tasks.bench import Bench
 from tasks.run import Run
 from tasks.telling import Telling
+from tests.catalogues import migrate
 
 
 @pytest.fixture

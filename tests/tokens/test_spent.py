@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.catalog.usage import ingest
 from modelscan.tokens.spent import NOTHING, Amounts, Spent, spent
 from modelscan.types import UsageEvent
 from modelscan.usage.journal import Journal
+from tests.catalogues import migrate
 from tests.tokens.accounts import NOON, usd
 
 MINUTES, HOURS, DAYS = 60.0, 3_600.0, 86_400.0

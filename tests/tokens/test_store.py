@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from modelscan.catalog import sealed
 from modelscan.catalog import tokens as table
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.custody.sealing import Custody
 from modelscan.errors import InvalidConfiguration, InvalidInput, TokenNotFound
 from modelscan.tokens import store
 from modelscan.tokens.book import TokenBook, state_of
 from modelscan.types import TokenTerms, utc_now
+from tests.catalogues import migrate
 from tests.tokens.accounts import NOON
 
 CUSTODY = Custody(SecretStr("master"))

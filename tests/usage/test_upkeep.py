@@ -7,13 +7,13 @@ import pytest
 
 from modelscan.catalog import rollups
 from modelscan.catalog.database import Database
-from modelscan.catalog.migrate import migrate
 from modelscan.catalog.stats import stats
 from modelscan.settings import UsageSettings
 from modelscan.types import StatsQuery, utc_now
 from modelscan.usage import upkeep
 from modelscan.usage.upkeep import Upkeep
 from tests.catalog.usage_rows import an_event, take_in
+from tests.catalogues import migrate
 
 
 @pytest.fixture
