@@ -197,6 +197,7 @@ def _sums(database: Database) -> list[tuple[object, int]]:
     return [(one.cost_usd, one.cost_unknown) for one in stats(database, StatsQuery(by=("model",)))]
 
 
+@pytest.mark.no_cover
 @settings(max_examples=25, deadline=None)
 @given(tariffs(), st.lists(st.tuples(usages(), st.booleans()), min_size=1, max_size=12))
 def test_the_catalogue_reckons_as_the_router_does(tariff: Tariff, told: Iterable[tuple[Usage, bool]]) -> None:

@@ -118,6 +118,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS)
 def test_whatever_happens_in_which_order_the_sums_are_those_of_all_rows(
@@ -139,16 +140,19 @@ def test_whatever_happens_in_which_order_the_sums_are_those_of_all_rows(
     assert sum(row.requests for row in found) == sum(row.prompt_tokens for row in found) == taken
 
 
+@pytest.mark.no_cover
 def test_a_year_of_requests_leaves_a_file_that_stops_growing(tmp_path: Path) -> None:
     database, sizes = Database(tmp_path / "year.duckdb"), []
     migrate(database)
-    for day in range(0, 365, 5):
+    for day in range(0, 365, 10):
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
-        events = (an_event(at + timedelta(minutes=n % 7200), model=f"m{n % 5}", latency_ms=n % 97) for n in range(2000))
+        events = (
+            an_event(at + timedelta(minutes=n % 14400), model=f"m{n % 5}", latency_ms=n % 97) for n in range(4000)
+        )
         take_in(database, *events)
         rollups.roll(database)
         rollups.merge(database)
         rollups.forget(database, at, rows=20, hours=40, days=100)
         sizes.append(database.path.stat().st_size)
-    assert max(sizes[-20:]) <= 1.3 * max(sizes[20:40]), [size >> 10 for size in sizes]
-    assert count(database, "usage_tracking") <= 26 * 400
+    assert max(sizes[-10:]) <= 1.3 * max(sizes[10:20]), [size >> 10 for size in sizes]
+    assert count(database, "usage_tracking") <= 31 * 400

@@ -75,6 +75,7 @@ def test_nothing_near_says_where_the_list_is() -> None:
         Registry().resolve("zzz")
 
 
+@pytest.mark.no_cover
 @given(st.text(max_size=40), st.text(min_size=1, max_size=40))
 def test_any_name_is_a_route_or_a_clear_error(name: str, other: str) -> None:
     try:

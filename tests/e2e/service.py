@@ -40,13 +40,16 @@ class Service:
     home: Path
     env: Mapping[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = ("-m", "modelscan")
+    covered: bool = True
+    """Whether its processes measure their coverage: a third of their time, and lost where they are killed."""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
 
     @property
     def environment(self) -> dict[str, str]:
         """A clean environment: nothing of the developer's own settings, free ports, no Prefect of theirs."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(NOT_INHERITED)}
+        left_out = NOT_INHERITED if self.covered else (*NOT_INHERITED, "COVERAGE_")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         own = {
             "MODELSCAN_DATA_DIR": str(self.home / "data"),
             "MODELSCAN_SERVER_PORT": "0",

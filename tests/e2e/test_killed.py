@@ -58,7 +58,7 @@ def router(upstream: str, tmp_path: Path) -> Iterator[Service]:
     """A router with a key and one provider, which answers."""
     quick = {"MODELSCAN_DATABASE_WAIT_SECONDS": "1", "MODELSCAN_ROUTING_RETRIES": "0"}
     folder = {"MODELSCAN_GENERATION_PATH": str(tmp_path / "generated")}
-    service = Service(tmp_path, {**quick, **folder}, ALONE)
+    service = Service(tmp_path, {**quick, **folder}, ALONE, covered=False)
     settings = settings_of(service)
     settings.data_dir.mkdir(mode=0o700, exist_ok=True)
     publish(settings, a_spec(upstream, "bench", ("bench",), auth=Auth()))

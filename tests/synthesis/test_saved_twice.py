@@ -47,6 +47,7 @@ def save_all(database: Database, listed: dict[str, Any]) -> None:
     records.save(database, [record for one in evidence for record in one.records], facts)
 
 
+@pytest.mark.no_cover
 @pytest.mark.peer
 def test_two_lists_saved_twice_are_there_once_with_the_same_conflicts(database: Database) -> None:
     both = {ours for ours in corpus_json("models_dev_api.json") if genai_prices.THEIR_IDS.get(ours, ours) in PRICED}

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
@@ -136,4 +137,4 @@ class Requests(RuleBasedStateMachine):
 
 
 Requests.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
-TestRequests = Requests.TestCase
+TestRequests = pytest.mark.no_cover(Requests.TestCase)
