@@ -19,6 +19,8 @@ _HEARTBEAT_SECONDS = 15.0
 _PAGE = 500
 _KEPT = 2000
 _LISTENERS = 64
+_LONGEST_SECONDS = 600.0
+"""Of one stream: whose token was revoked does not come back."""
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +48,7 @@ class ChangeFeed:
         heartbeat: float = _HEARTBEAT_SECONDS,
         kept: int = _KEPT,
         listeners: int = _LISTENERS,
+        longest: float = _LONGEST_SECONDS,
         pages: Pages = drift.feed,
     ) -> None:
         self._database = database
@@ -53,6 +56,7 @@ class ChangeFeed:
         self._every = every
         self._heartbeat = heartbeat
         self._most = listeners
+        self._longest = longest
         self._pages = pages
         self._lines: deque[FeedEntry] = deque(maxlen=kept)
         self._last = 0
@@ -89,10 +93,12 @@ class ChangeFeed:
     async def lines(self, after: int | None) -> AsyncIterator[FeedEntry | None]:
         """Each line behind number `after`, or None: from now on. None in between is a heartbeat.
 
-        For one who has entered; ends as the gate shuts.
+        For one who has entered; ends as the gate shuts, and after `longest` seconds.
         """
+        now = asyncio.get_running_loop().time
+        until = now() + self._longest
         seen = self._last if after is None else min(after, self._last)
-        while not self._closed.is_set():
+        while not self._closed.is_set() and now() < until:
             news = self._news
             if found := await self._behind(seen):
                 for line in found:

@@ -56,6 +56,8 @@ class Changes:
     async def stream(self, request: Request) -> Response:
         """The feed from `Last-Event-ID`, or `?after=`, on; without either from now on."""
         after = _number(request.headers.get("last-event-id") or request.query_params.get("after"))
+        if request.method == "HEAD":
+            return EventStream.head()
         await self._feed.enter()
         return EventStream(self._told(after), self._feed.leave)
 

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterable, Callable
 from contextlib import suppress
 
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 __all__ = ["HEARTBEAT", "EventStream", "event"]
 
 HEARTBEAT = ": still here\n\n"
+_TYPE = "text/event-stream"
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 _PATIENCE_SECONDS = 30.0
 
@@ -28,9 +29,14 @@ class EventStream(StreamingResponse):
     def __init__(
         self, content: AsyncIterable[str], over: Callable[[], None], *, patience: float = _PATIENCE_SECONDS
     ) -> None:
-        super().__init__(content, media_type="text/event-stream", headers=_HEADERS)
+        super().__init__(content, media_type=_TYPE, headers=_HEADERS)
         self._over = over
         self._patience = patience
+
+    @classmethod
+    def head(cls) -> Response:
+        """The answer to who asks for the headers alone."""
+        return Response(media_type=_TYPE, headers=_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

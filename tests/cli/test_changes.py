@@ -63,7 +63,7 @@ def test_a_word_that_is_not_known_is_told_with_those_that_are(run: Run, database
 def test_one_change_is_shown_with_its_records_and_the_choice(run: Run, database: Database) -> None:
     (moved,) = stored(database, MOVED)
     shown = run("changes", "show", moved).stdout
-    assert "acme: base_url (base_url) is held." in shown
+    assert "acme: base_url is held." in shown
     assert "https://models.dev/api.json" in shown
     assert f"modelscan changes approve {moved}" in shown
     assert json.loads(run("changes", "show", moved, "--json").stdout)["id"] == moved

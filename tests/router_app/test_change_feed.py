@@ -186,6 +186,14 @@ def test_listeners_end_as_the_gate_shuts_and_may_come_again(tmp_path: Path) -> N
     told(tmp_path, story)
 
 
+def test_a_stream_does_not_last_for_ever(tmp_path: Path) -> None:
+    async def story(feed: Feed) -> None:
+        async with feed.listener() as lines, asyncio.timeout(20):
+            assert {line async for line in lines} <= {None}
+
+    told(tmp_path, story, heartbeat=0.01, longest=0.05)
+
+
 def test_who_cannot_enter_is_not_counted(tmp_path: Path) -> None:
     async def story(feed: Feed) -> None:
         feed.database.path.unlink()

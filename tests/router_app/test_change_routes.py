@@ -177,6 +177,9 @@ def test_the_stream_goes_on_behind_the_last_event_that_was_had(settings: Setting
 def test_a_stream_ends_as_the_service_restarts(settings: Settings) -> None:
     async def story() -> None:
         async with routed_to_reference(settings) as router:
+            assert (
+                (await router.admin("HEAD", "/changes/stream")).headers["content-type"].startswith("text/event-stream")
+            )
             admin = {"authorization": f"Bearer {TOKEN}"}
             async with router.http.stream("GET", "/api/changes/stream", headers=admin) as answer:
                 await router.admin("POST", "/restart")
