@@ -10,10 +10,11 @@ from modelscan.cli.access import settings_of
 from modelscan.cli.catalogue import published
 from modelscan.cli.display import print_json, print_table
 from modelscan.cli.session import Session, json_option
-from modelscan.clients.loader import load as load_client
+from modelscan.clients.keeping import source_of
+from modelscan.codegen.spec_literal import read_spec
 from modelscan.custody.sealing import Custody
 from modelscan.settings import Settings
-from modelscan.types import Level, SdkVersion, ValidationReport
+from modelscan.types import Level, ValidationReport
 from modelscan.validation.again import key_of, proved_again
 from modelscan.validation.sandbox import Sandbox
 from modelscan.visible import visible
@@ -34,9 +35,9 @@ def verify(context: click.Context, provider: str, live: bool) -> None:
     session: Session = context.obj
     settings = settings_of(session)
     database, version = published(session, provider)
-    spec = load_client(settings.generation.path, version)
-    key = key_of(database, Custody.load(settings.data_dir, os.environ), spec) if live else None
-    report = asyncio.run(_validated(settings, version, key, live))
+    source = source_of(database, settings.generation.path, version).client
+    key = key_of(database, Custody.load(settings.data_dir, os.environ), read_spec(source)) if live else None
+    report = asyncio.run(_validated(settings, source, key, live))
     if session.as_json:
         print_json(report.model_dump(mode="json"))
     else:
@@ -45,9 +46,9 @@ def verify(context: click.Context, provider: str, live: bool) -> None:
         context.exit(1)
 
 
-async def _validated(settings: Settings, version: SdkVersion, key: SecretStr | None, live: bool) -> ValidationReport:
+async def _validated(settings: Settings, source: bytes, key: SecretStr | None, live: bool) -> ValidationReport:
     with Sandbox() as sandbox:
-        return await proved_again(settings, version, sandbox=sandbox, key=key, reach=live)
+        return await proved_again(settings, source, sandbox=sandbox, key=key, reach=live)
 
 
 def _print(report: ValidationReport, provider: str, *, live: bool) -> None:

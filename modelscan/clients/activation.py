@@ -8,9 +8,9 @@ from modelscan.catalog import activations, canaries, kept, versions
 from modelscan.catalog.database import Database
 from modelscan.catalog.history import history
 from modelscan.clients.keeping import files_of
-from modelscan.codegen.publish import place_of, write_files
+from modelscan.codegen.publish import write_files
 from modelscan.codegen.spec_literal import read_spec
-from modelscan.errors import InvalidInput, VersionNotFound
+from modelscan.errors import GenerationRefused, InvalidInput, VersionNotFound
 from modelscan.sources.http import host_port
 from modelscan.types import (
     Activation,
@@ -52,10 +52,9 @@ def activate(
 ) -> SdkVersion:
     """Serve version `number` from now on: one transaction, one new generation; then its files are brought back.
 
-    Raises ProviderNotFound, VersionNotFound, and GenerationRefused where its file's place is taken.
+    Raises ProviderNotFound, VersionNotFound, and GenerationRefused for a client that this ModelScan cannot read.
     """
     version, spec, files = opened(database, provider, number)
-    place_of(folder, spec, files.client)
     activations.serve(database, spec, number, kind, actor=actor, why=why)
     restore(folder, spec, files)
     return version.model_copy(update={"active": True})
@@ -107,7 +106,6 @@ def promote(
 ) -> Activation | None:
     """Serve what was tried to all, unless that trial has ended already. Raises as `activate`."""
     _, spec, files = opened(database, canary.provider, canary.version)
-    place_of(folder, spec, files.client)
     promoted = activations.promote(database, canary, spec, actor=actor, why=why, seen=seen)
     if promoted:
         restore(folder, spec, files)
@@ -133,11 +131,14 @@ def comparable(base: ClientSpec, other: ClientSpec) -> bool:
 
 
 def restore(folder: Path, spec: ClientSpec, files: Kept) -> None:
-    """Put the files of the version that is served where people look for them; what is served does not depend on it."""
+    """Put the files of the version that is served where people look for them; what is served does not depend on it.
+
+    Something else that is in their place stays: the registry's notes tell of it.
+    """
     try:
         write_files(folder, spec, files)
-    except OSError as error:
-        _log.warning("the files of %s could not be written to %s: %s", spec.provider, folder, error)
+    except (GenerationRefused, OSError) as error:
+        _log.warning("the files of %s are not written: %s", spec.provider, error)
 
 
 def before_active(steps: Sequence[Activation]) -> tuple[int, ...]:

@@ -5,7 +5,6 @@ from decimal import Decimal
 from pydantic import SecretStr
 
 from modelscan.catalog.database import Database
-from modelscan.clients.loader import published_bytes
 from modelscan.codegen.render import render_test
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.custody.sealing import Custody
@@ -13,7 +12,7 @@ from modelscan.errors import NoUsableKey
 from modelscan.keys import store
 from modelscan.settings import Settings
 from modelscan.sources.http import host_port, open_client
-from modelscan.types import ClientSpec, Level, SdkVersion, ValidationReport
+from modelscan.types import ClientSpec, Level, ValidationReport
 from modelscan.usage.prices import PriceBook
 from modelscan.validation.runner import validate
 from modelscan.validation.sandbox import Sandbox
@@ -29,19 +28,18 @@ _TIMES = 2
 
 async def proved_again(
     settings: Settings,
-    version: SdkVersion,
+    source: bytes,
     *,
     sandbox: Sandbox,
     key: SecretStr | None = None,
     highest: Level = Level.LIVE,
     reach: bool = True,
 ) -> ValidationReport:
-    """The report on one version's file. The test is written anew, as nobody vouches for the file beside it.
+    """The report on a client's source as it was published. The test is written anew: nobody vouches for one beside it.
 
-    `reach`: whether the real host may be asked. Raises GenerationRefused where the file is not the one that was
-    published, ServiceUnavailable where the sandbox cannot start.
+    `reach`: whether the real host may be asked. Raises GenerationRefused where it is no client, ServiceUnavailable
+    where the sandbox cannot start.
     """
-    source = published_bytes(settings.generation.path, version)
     spec = read_spec(source)
     allowed = settings.discovery.allowed_private_hosts
     # What the operator named by --base-url may be private; what a source named, only where the settings allow it.

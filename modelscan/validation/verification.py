@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from modelscan.catalog import discoveries, verifications
 from modelscan.catalog.database import Database
-from modelscan.clients.loader import load
+from modelscan.clients.keeping import source_of
+from modelscan.codegen.spec_literal import read_spec
 from modelscan.custody.sealing import Custody
 from modelscan.errors import DiscoveryNotFound, NoUsableKey
 from modelscan.redaction import redact
@@ -77,15 +78,16 @@ class Verifier:
     async def verify(self, version: SdkVersion) -> Verified:
         """Prove it once, and again where a case fails that used to pass: a change is what was seen twice.
 
-        Raises GenerationRefused where its file is not the published one, ServiceUnavailable, CatalogError.
+        Raises GenerationRefused where what was published is nowhere, ServiceUnavailable, CatalogError.
         """
-        spec = await asyncio.to_thread(load, self.settings.generation.path, version)
+        source = (await asyncio.to_thread(source_of, self.database, self.settings.generation.path, version)).client
+        spec = read_spec(source)
         earlier = await asyncio.to_thread(earlier_reports, self.database, version)
         reach = await asyncio.to_thread(self._reach, spec)
-        report = await self._proved(version, reach)
+        report = await self._proved(source, reach)
         cost = reach.most
         if any(one.worse for one in case_changes(earlier, report)):
-            report = agreed(report, await self._proved(version, reach))
+            report = agreed(report, await self._proved(source, reach))
         else:
             self.purse.give_back(cost := reach.most / 2)
         changes = case_changes(earlier, report)
@@ -116,10 +118,10 @@ class Verifier:
             return _Reach(Level.PROBE, why=f"it may cost {most * 2:.4f} $, and {self.purse.left:.4f} $ are left")
         return _Reach(Level.LIVE, key, most * 2)
 
-    async def _proved(self, version: SdkVersion, reach: _Reach) -> ValidationReport:
+    async def _proved(self, source: bytes, reach: _Reach) -> ValidationReport:
         return await proved_again(
             self.settings,
-            version,
+            source,
             sandbox=self.sandbox,
             key=reach.key,
             highest=reach.highest,

@@ -11,7 +11,7 @@ from modelscan.clients import activation
 from modelscan.clients.keeping import settle, source_of
 from modelscan.clients.loading import load_registry
 from modelscan.clients.registry import Registry
-from modelscan.errors import GenerationRefused, InvalidInput, ProviderNotFound, VersionNotFound
+from modelscan.errors import InvalidInput, ProviderNotFound, VersionNotFound
 from modelscan.settings import Settings
 from modelscan.types import Activation, ActivationKind, CanaryTerms, utc_now
 from tests.router_app.routers import a_spec, publish
@@ -124,14 +124,13 @@ def test_only_what_was_published_and_is_kept_whole_can_be_served(settings: Setti
     assert model(settings) == "two"
 
 
-def test_where_something_is_in_the_files_place_nothing_is_changed(settings: Settings) -> None:
+def test_what_is_in_the_place_of_its_file_stays_and_the_version_is_served_all_the_same(settings: Settings) -> None:
     database, folder = published(settings, "one", "two"), settings.generation.path
     (folder / "acme.py").unlink()
     (folder / "acme.py").mkdir()
-    with pytest.raises(GenerationRefused, match="no plain file"):
-        activation.activate(database, folder, "acme", 1, actor="operator")
-    assert versions.active_of(database, "acme").version == 2
-    assert model(settings) == "two"
+    activation.activate(database, folder, "acme", 1, actor="operator")
+    assert model(settings) == "one"
+    assert (folder / "acme.py").is_dir()
 
 
 def test_a_folder_that_cannot_be_written_keeps_nothing_from_being_served(settings: Settings) -> None:
