@@ -1,8 +1,8 @@
 """`python -m bench.peer PORT`: a provider that costs next to nothing, so that a bench measures the router before it.
 
 It answers POST with one small chat, or with a stream of 100 chunks where the body asks for a stream, and GET with a
-list of its one model. The last message may ask for more: `fail` is answered with a 500, and a stream for `slow` brings
-five chunks a second.
+list of its one model. The last message may ask for more: `fail` is answered with a 500, as all below /broken is, and a
+stream for `slow` brings five chunks a second.
 """
 
 import asyncio
@@ -56,6 +56,10 @@ class Peer(asyncio.Protocol):
         self._transport: asyncio.WriteTransport = transport  # type: ignore[assignment]  # a socket's is one
         self._parser = httptools.HttpRequestParser(self)
         self._body = b""
+        self._url = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._url = url
 
     def data_received(self, data: bytes) -> None:
         self._parser.feed_data(data)
@@ -65,9 +69,10 @@ class Peer(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         body, self._body = self._body, b""
+        url, self._url = self._url, b""
         if self._parser.get_method() == b"GET":
             self._transport.write(MODELS)
-        elif b'"fail"' in body:
+        elif b'"fail"' in body or b"/broken" in url:
             self._transport.write(FAILED)
         elif b'"stream":true' in body.replace(b" ", b""):
             if b'"slow"' in body:

@@ -11,7 +11,7 @@ from modelscan.catalog.database import Database
 
 __all__ = ["FileGenerations", "Generations"]
 
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 0.1
 """A look is one `stat`, of 2 µs."""
 Signature = tuple[int, int, int]
 

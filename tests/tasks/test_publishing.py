@@ -1,18 +1,22 @@
 """Publishing leaves alone what says the same, and a reload is what a router confirms."""
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from modelscan.catalog import discoveries, prices, records
+from modelscan.catalog import canaries, discoveries, prices, records
+from modelscan.clients import activation
 from modelscan.codegen.render import render_client, render_test
 from modelscan.errors import DiscoveryFailed
 from modelscan.reference import serve
-from modelscan.types import ClientSpec, Fact, Level, SdkVersion, SourceRecord, ValidationReport
+from modelscan.settings import VersionSettings
+from modelscan.types import ClientSpec, Fact, Level, SdkVersion, SourceRecord, ValidationReport, Verdict, utc_now
 from modelscan.validation.repair import Repaired, Sources
 from tasks import publishing
 from tasks.publishing import publish, reload
@@ -77,6 +81,48 @@ def test_a_file_that_was_tampered_with_is_written_anew(run: Run) -> None:
     assert file.read_bytes() == proven
 
 
+def told(run: Run) -> list[str]:
+    """How each step was told."""
+    return [step.detail for step in discoveries.get(run.bench.database, "d1").steps]
+
+
+def with_canaries(run: Run) -> Run:
+    """A run whose settings have new versions tried first."""
+    versions_ = VersionSettings(canary_share=0.2, canary_requests=7)
+    bench = replace(run.bench, settings=run.bench.settings.model_copy(update={"versions": versions_}))
+    return replace(run, bench=bench)
+
+
+def test_a_new_version_is_tried_first_where_the_settings_say_so(run: Run) -> None:
+    first = published(with_canaries(run), a_spec())
+    second = published(with_canaries(run), a_spec(name="Other"))
+    assert (first.active, second.active) == (True, False)
+    (trial,) = canaries.canaries(run.bench.database)
+    assert (trial.version, trial.share, trial.requests) == (2, 0.2, 7)
+    assert told(run)[1] == "acme.py, version 2, tried by some requests first: modelscan versions acme"
+    file = run.bench.settings.generation.path / first.path
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == first.sha256
+
+
+def test_a_version_of_another_server_is_served_to_all_at_once(run: Run) -> None:
+    published(with_canaries(run), a_spec())
+    assert published(with_canaries(run), a_spec(base_url="http://127.0.0.1:9002/v1")).active
+
+
+def test_what_was_rolled_back_is_not_served_until_its_discovery_is_approved(run: Run) -> None:
+    for name in ("One", "Two"):
+        published(run, a_spec(name=name))
+    activation.roll_back(run.bench.database, run.bench.settings.generation.path, "acme", actor="operator")
+    again = published(run, a_spec(name="Two"))
+    assert (again.version, again.active) == (2, False)
+    assert told(run)[-1].endswith("which was rolled back before and stays so: modelscan activate acme 2")
+    assert asyncio.run(reload.fn(run, again)) is None
+    verdict = Verdict(approved=True, at=utc_now())
+    assert published(
+        replace(run, discovery=run.discovery.model_copy(update={"verdict": verdict})), a_spec(name="Two")
+    ).active
+
+
 class Router:
     """Answers a reload with one answer after the other."""
 
@@ -113,6 +159,18 @@ def test_a_reload_is_confirmed_by_the_files_hash(run: Run, monkeypatch: pytest.M
         async with a_router(run, (503, {}), (200, serving(version, version.sha256))) as router:
             assert await reload.fn(run, version) == 7
         assert router.tokens == [b"Bearer t"] * 2
+
+    asyncio.run(story())
+
+
+def test_a_reload_that_tries_the_version_is_confirmed(run: Run) -> None:
+    published(run, a_spec())
+    version = published(with_canaries(run), a_spec(name="Other"))
+    entry = {"sha256": "of the one that is served", "canary": {"sha256": version.sha256}}
+
+    async def story() -> None:
+        async with a_router(run, (200, {"generation": 8, "providers": {"acme": entry}})):
+            assert await reload.fn(run, version) == 8
 
     asyncio.run(story())
 
