@@ -35,6 +35,7 @@ __all__ = [
     "roll_back",
     "stop",
     "try_out",
+    "whole",
 ]
 
 _log = logging.getLogger(__name__)
@@ -118,10 +119,17 @@ def opened(database: Database, provider: str, number: int) -> tuple[SdkVersion, 
     Raises ProviderNotFound, VersionNotFound, and GenerationRefused for a client that this ModelScan cannot read.
     """
     version = versions.find(database, provider, number)
-    files = files_of(database, version)
-    if files is None:
-        raise _missing(f"The files of version {number} of {provider} are not kept whole any more.", provider)
+    files = whole(database, version)
     return version, read_spec(files.client), files
+
+
+def whole(database: Database, version: SdkVersion) -> Kept:
+    """A version's files, which are those that were proved; raises VersionNotFound where they are kept no longer."""
+    if files := files_of(database, version):
+        return files
+    raise _missing(
+        f"The files of version {version.version} of {version.provider} are not kept whole any more.", version.provider
+    )
 
 
 def comparable(base: ClientSpec, other: ClientSpec) -> bool:

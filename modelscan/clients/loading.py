@@ -6,7 +6,7 @@ from pathlib import Path
 from modelscan.catalog import versions
 from modelscan.catalog.database import Database
 from modelscan.catalog.history import history
-from modelscan.clients.activation import before_active, comparable, opened
+from modelscan.clients.activation import before_active, comparable, opened, whole
 from modelscan.clients.keeping import source_of
 from modelscan.clients.registry import OnTrial, Registry, Served
 from modelscan.codegen.spec_literal import read_spec
@@ -69,7 +69,7 @@ class _Loading:
         return one._replace(trial=OnTrial(version, spec, canary))
 
     def _spec_of(self, version: SdkVersion) -> ClientSpec:
-        return opened(self._database, version.provider, version.version)[1]
+        return read_spec(whole(self._database, version).client)
 
     def _in_its_place(self, version: SdkVersion, before: Served | None) -> Served | None:
         if before:
