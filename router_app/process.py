@@ -28,6 +28,7 @@ __all__ = ["running"]
 _AGAIN_SECONDS = 1.0
 _COLLECT_AFTER = (20_000, 20, 50)
 _DEMO = Identifier(provider="demo", model="echo")
+_CLOSED = "Tokens were issued, so each request needs one: curl -H 'Authorization: Bearer msk-…' …"
 _log = logging.getLogger(__name__)
 
 
@@ -61,7 +62,7 @@ async def running(
         service.start()
         companions.start()
         following = asyncio.create_task(follow(service, generations))
-        dispatching = asyncio.create_task(_dispatch(service, dispatcher, url))
+        dispatching = asyncio.create_task(_dispatch(service, dispatcher, url, tell))
         try:
             yield create_app(service, token)
         finally:
@@ -91,8 +92,10 @@ async def _together(service: Service, settings: Settings, by_file: Generations) 
         yield joining.heard(by_file, settings.redis)
 
 
-async def _dispatch(service: Service, dispatcher: Dispatcher, url: str) -> None:
+async def _dispatch(service: Service, dispatcher: Dispatcher, url: str, tell: Callable[[str], None]) -> None:
     await service.opened(seconds=None)
+    if service.serving.door.book.issued:  # What was printed at the start, before anything was read, is refused then.
+        tell(_CLOSED)
     _settle_memory()
     await _refresh_demo(service, url)
     while True:

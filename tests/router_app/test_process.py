@@ -1,7 +1,7 @@
 """The service in one process: what begins with it, what ends with it, and a dispatcher that must not stay dead."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,8 +45,10 @@ def alone(monkeypatch: pytest.MonkeyPatch) -> Alone:
 
 
 @asynccontextmanager
-async def running(settings: Settings, gate: Gate, url: str = "http://127.0.0.1:1") -> AsyncIterator[Any]:
-    async with process.running(settings, {}, gate=gate, url=url, token=TOKEN, tell=lambda _: None) as app:
+async def running(
+    settings: Settings, gate: Gate, url: str = "http://127.0.0.1:1", tell: Callable[[str], None] = lambda _: None
+) -> AsyncIterator[Any]:
+    async with process.running(settings, {}, gate=gate, url=url, token=TOKEN, tell=tell) as app:
         yield app
 
 
@@ -58,6 +60,26 @@ def test_what_begins_with_it_ends_with_it(settings: Settings, alone: Alone) -> N
         assert (alone.calls, gate.state) == (["start", "stop"], "draining")
 
     asyncio.run(story())
+
+
+def test_it_says_that_a_token_is_needed_once_one_was_issued(settings: Settings, alone: Alone) -> None:
+    said: list[str] = []
+
+    async def story(done: Callable[[httpx2.AsyncClient], Awaitable[object]]) -> None:
+        async with (
+            running(settings, Gate(), tell=said.append) as app,
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://localhost") as http,
+        ):
+            await done(http)
+
+    async def issue(http: httpx2.AsyncClient) -> None:
+        headers = {"authorization": f"Bearer {TOKEN}"}
+        issued = await http.post("/api/tokens", json={"name": "app"}, headers=headers)
+        assert issued.status_code == 201
+        assert said == []
+
+    asyncio.run(story(issue))
+    asyncio.run(story(lambda _: eventually(lambda: any("needs one" in line for line in said))))
 
 
 def test_a_request_that_does_not_end_is_cancelled_and_said(
