@@ -12,8 +12,6 @@ from prefect import runtime, task
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from modelscan.catalog import discoveries, verifications, versions
@@ -37,6 +35,7 @@ from modelscan.validation.verification import Purse, Verified, Verifier
 from modelscan.visible import visible
 from tasks.bench import Bench, the_bench
 from tasks.drifting import tell
+from tasks.logs import run_logger
 from tasks.reporting import table
 
 __all__ = ["Verifying", "behaviour", "opened", "report", "summary", "verify", "verify_task"]
@@ -111,7 +110,7 @@ async def verify_task(verifying: Verifying, version: SdkVersion) -> State[Verifi
                 await asyncio.to_thread(_prove_anew, bench, version)
         await asyncio.to_thread(verifications.save, bench.database, version, verified.report, at, run_id)
     words = f"{found.provider}: {found.outcome}, {found.level}. {found.detail}".strip()
-    _logger().log(logging.WARNING if found.outcome == "changed" else logging.INFO, "%s", words)
+    run_logger().log(logging.WARNING if found.outcome == "changed" else logging.INFO, "%s", words)
     return Completed(name=found.outcome.capitalize(), message=words, data=found)
 
 
@@ -173,11 +172,3 @@ def summary(verifications: Sequence[Verification]) -> str:
 
 def _words(result: CaseResult) -> str:
     return "passed" if result.outcome == "passed" else f"failed: {result.detail}"
-
-
-def _logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
-    """The run's own, whose lines Prefect's UI shows beside the run."""
-    try:
-        return get_run_logger()
-    except MissingContextError:
-        return logging.getLogger(__name__)

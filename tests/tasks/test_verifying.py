@@ -113,26 +113,28 @@ def test_what_a_provider_no_longer_does_is_told_once_and_taken_back(
     assert {authorization for _, authorization in peer.asked} == {None}  # No key is sent below the level live.
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["discovered", "published otherwise"])
-def test_where_the_policy_says_so_the_client_is_made_anew(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, known: bool
-) -> None:
+def test_where_the_policy_says_so_the_client_is_made_anew(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     drifting = bench.settings.model_copy(update={"drift": DriftSettings(behaviour="apply")})
     bench, peer = replace(bench, settings=drifting), Ailing()
     with serve_in_thread(peer) as origin:
         url = f"{origin}/v1"
-        if known:
-            first = Discovery(id="d1", identifier="acme/echo", base_url=url, created_at=utc_now(), state="failed")
-            discoveries.create(bench.database, first)
-        publish(bench.settings, a_spec(url), discovery_id="d1" if known else None)
+        first = Discovery(id="d1", identifier="acme/echo", base_url=url, created_at=utc_now(), state="failed")
+        discoveries.create(bench.database, first)
+        publish(bench.settings, a_spec(url), discovery_id="d1")
         asyncio.run(verified(bench, monkeypatch))
         peer.status = 404
         asyncio.run(verified(bench, monkeypatch))
         (queued,) = discoveries.unfinished(bench.database)
         peer.status = None
         asyncio.run(verified(bench, monkeypatch))  # That it passes again asks for nothing.
-    assert (queued.identifier, queued.base_url) == (("acme/echo", url) if known else ("acme", None))
+    assert (queued.identifier, queued.base_url) == ("acme/echo", url)
     assert discoveries.unfinished(bench.database) == (queued,)
+
+
+def test_one_whose_discovery_is_gone_is_discovered_by_its_name(bench: Bench) -> None:
+    module._prove_anew(bench, a_version(None))
+    (queued,) = discoveries.unfinished(bench.database)
+    assert (queued.identifier, queued.base_url) == ("acme", None)
 
 
 def test_who_cannot_be_reached_is_not_reached_and_a_file_that_was_changed_is_refused(
