@@ -1,6 +1,7 @@
 """What can be asked for in the Prefect UI, over its API, and by a schedule; prefect.yaml says the same."""
 
 from flows.discover import discover_provider
+from flows.maintain import maintain
 from flows.prices import refresh_prices
 from flows.rediscover import rediscover_catalog
 from flows.verify import verify_clients
@@ -37,6 +38,14 @@ DEPLOYMENTS = (
         "Prove the published clients again, and tell what they no longer do.",
         tags=("modelscan", "scheduled"),
         schedule="verify_clients",
+        whole_catalogue=True,
+    ),
+    Deployment(
+        maintain,
+        "maintain",
+        "Remove what is old (usage, journal, answers of sources, discoveries, Prefect's runs), and say what is left.",
+        tags=("modelscan", "scheduled"),
+        schedule="maintain",
         whole_catalogue=True,
     ),
 )

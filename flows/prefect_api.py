@@ -7,6 +7,7 @@ import threading
 from pathlib import Path
 
 from modelscan.logs import guard_logs
+from modelscan.settings import load
 
 __all__ = ["main"]
 
@@ -28,6 +29,8 @@ def main() -> None:
     if home := os.environ.get("PREFECT_HOME"):
         Path(home).mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.update({**QUIET, "PREFECT_API_URL": url, "PREFECT_UI_API_URL": url})
+    # The flow `maintain` removes runs; events are Prefect's own to remove, and nobody else's.
+    os.environ.setdefault("PREFECT_SERVER_EVENTS_RETENTION_PERIOD", f"P{load().settings.prefect.retention_days}D")
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _serve(port)
 

@@ -1,5 +1,6 @@
 """The dossier of a run, as a Markdown artifact in the Prefect UI."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from prefect.artifacts import acreate_markdown_artifact
@@ -16,6 +17,12 @@ from modelscan.visible import visible
 __all__ = ["markdown", "report", "table"]
 
 _MOST_CONFLICTS = 50
+_PLAIN_URL = re.compile(r"https?://[A-Za-z0-9.:/?=&%~-]{1,300}")
+"""An address that ends neither a cell nor a link."""
+
+
+class Link(str):
+    """An address, which a person may follow where it is spelt plainly."""
 
 
 async def report(discovery: Discovery, proved: Repaired, evidence: Evidence) -> None:
@@ -74,7 +81,7 @@ def _fields(spec: ClientSpec, evidence: Evidence) -> Iterable[Sequence[object]]:
     for field, value in values.items():
         record = records[spec.evidence[field]]
         when = f"{record.fetched_at:%Y-%m-%d %H:%M}" + (" (stale snapshot)" if record.stale else "")
-        yield field, value, record.source, record.url, when
+        yield field, value, record.source, Link(record.url), when
 
 
 def _changed(attempt: Attempt) -> str:
@@ -121,6 +128,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def _cell(value: object) -> str:
     """One line of a table; what was scraped can neither end the cell nor bring markup of its own."""
+    if isinstance(value, Link) and _PLAIN_URL.fullmatch(value):
+        return f"[{value}]({value})"
     text = visible(str(value), 300)
     for mark in "\\`*_[]<>|#!":
         text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])

@@ -1,6 +1,7 @@
 """One run of a discovery: its row in the catalogue, its steps as they happen, and how it ends."""
 
 import asyncio
+import logging
 import math
 import time
 import uuid
@@ -32,6 +33,7 @@ from modelscan.types import (
     utc_now,
 )
 from tasks.bench import Bench, the_bench
+from tasks.story import run_logger
 from tasks.telling import Telling
 
 __all__ = ["Run", "Step", "opened"]
@@ -99,6 +101,9 @@ class Run:
         finally:
             ended = {"state": step.state, "detail": step.detail, "ended_at": utc_now()}
             self.telling.step(begun.model_copy(update=ended))
+            run_logger().log(
+                logging.WARNING if step.state == "failed" else logging.INFO, "%s: %s", name, step.detail or step.state
+            )
 
     async def catalogue(self, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
         """Call a function of the catalogue, in a thread: it may have to wait for the file."""

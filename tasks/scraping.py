@@ -1,6 +1,5 @@
 """One task a source."""
 
-import logging
 import time
 from typing import Any
 
@@ -8,8 +7,6 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.context import TaskRunContext
-from prefect.exceptions import MissingContextError
-from prefect.logging import get_run_logger
 from prefect.states import Completed
 
 from modelscan.catalog import records
@@ -60,7 +57,6 @@ async def scrape_task(run: Run, request: SourceRequest, name: str) -> State[Scra
                 raise SourceUnavailable(fault)
             step.detail = found.said
             step.state = "cached" if found.cached else "done"
-            _logger().info("%s: %s", name, found.said)
     return Completed(name="Cached" if found.cached else "Completed", message=found.said, data=found)
 
 
@@ -68,14 +64,6 @@ def _transport_fault(found: Scrape) -> str:
     """Why the source itself could not be asked, also where a snapshot stands in for it; empty where it answered."""
     said = found.gap.reason if found.gap else found.record.note if found.record and found.record.stale else ""
     return said if NOT_REACHED in said else ""
-
-
-def _logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
-    """The run's own, whose lines Prefect's UI shows beside the run."""
-    try:
-        return get_run_logger()
-    except MissingContextError:
-        return logging.getLogger(__name__)
 
 
 def _may_try_again() -> bool:

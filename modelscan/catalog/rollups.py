@@ -65,16 +65,21 @@ def merge(database: Database) -> None:
             connection.execute("DROP TABLE merging")
 
 
-def forget(database: Database, now: datetime, *, rows: int, hours: int, days: int) -> None:
-    """Remove rows, hours and days that are older than so many days, whole days in UTC. No row goes uncounted."""
+def forget(database: Database, now: datetime, *, rows: int, hours: int, days: int) -> int:
+    """Remove rows, hours and days that are older than so many days, whole days in UTC; returns how many rows went.
+
+    No row goes uncounted.
+    """
+    count = 0
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     kept = midnight - timedelta(days=rows)
     for day in _days_before(database, kept):
         with database.write() as connection:
             connection.execute("UPDATE usage_state SET kept_since = greatest(kept_since, ?)", [day])
-            connection.execute(
+            gone = connection.execute(
                 'DELETE FROM usage_tracking WHERE "at" < ? AND batch <= (SELECT rolled FROM usage_state)', [day]
             )
+            count += int(gone.fetchall()[0][0])
     with database.write() as connection:
         connection.execute("DELETE FROM usage_segments WHERE taken_at < ?", [kept])
         for grain, before in (("hour", hours), ("day", days)):
@@ -84,6 +89,7 @@ def forget(database: Database, now: datetime, *, rows: int, hours: int, days: in
                     [grain, midnight - timedelta(days=before)],
                 )
         connection.execute("DELETE FROM usage_groups WHERE id NOT IN (SELECT id FROM usage_rollups)")
+    return count
 
 
 def _days_before(database: Database, kept: datetime) -> list[datetime]:

@@ -104,6 +104,8 @@ class DiscoverySettings(_Section):
     """For one request to a source."""
     run_seconds: float = Field(default=120.0, gt=0)
     """For one whole discovery."""
+    retention_days: int = Field(default=90, ge=1, le=36_500)
+    """How long runs are kept that led to no version, and answers of sources that were superseded."""
 
 
 class GenerationSettings(_Section):
@@ -143,10 +145,12 @@ class KeySettings(_Section):
 
 
 class PrefectSettings(_Section):
-    """`prefect:` (used only where PREFECT_API_URL names no server)"""
+    """`prefect:` (the port only where PREFECT_API_URL names no server)"""
 
     port: int = Field(default=4200, ge=0, le=65535)
     """The port of the Prefect API and UI beside the router; taken by another program, or 0: a free one."""
+    retention_days: int = Field(default=30, ge=1, le=36_500)
+    """How long flow runs are kept, with their logs, artifacts and events."""
 
 
 class RunnerSettings(_Section):

@@ -9,6 +9,7 @@ import uuid
 from collections import deque
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -16,7 +17,7 @@ import orjson
 from modelscan.catalog.rows import storable
 from modelscan.types import UsageEvent
 
-__all__ = ["Journal"]
+__all__ = ["Journal", "sweep"]
 
 _ASKED_CHARACTERS = 256
 """What is kept of the model's name as the caller wrote it, who may write anything."""
@@ -38,7 +39,7 @@ class Journal:
         self._torn = False
         self._held: deque[bytes] = deque()
         self._closed = False
-        _sweep(directory)
+        sweep(directory)
         self._path, self._descriptor = self._open()
 
     def append(self, event: UsageEvent) -> None:
@@ -132,12 +133,19 @@ def _line(event: UsageEvent) -> bytes:
     return orjson.dumps(event, str, orjson.OPT_APPEND_NEWLINE)  # A Decimal is written as its text.
 
 
-def _sweep(directory: Path) -> None:
-    """Take away what processes left that were killed as they began a segment: it has no line yet."""
-    for path in directory.glob("*.new"):
+def sweep(directory: Path, rejected_for: timedelta | None = None) -> int:
+    """Take away what processes left that were killed as they began a segment: it has no line yet.
+
+    With `rejected_for`, also segments that were set aside that long ago. Returns how many files.
+    """
+    old = {"*.new": _BEGUN_SECONDS} | ({"*.rejected": rejected_for.total_seconds()} if rejected_for else {})
+    count = 0
+    for path, seconds in [(path, seconds) for name, seconds in old.items() for path in directory.glob(name)]:
         with suppress(FileNotFoundError):
-            if time.time() - path.stat().st_mtime > _BEGUN_SECONDS and _is_free(path):
+            if time.time() - path.stat().st_mtime > seconds and _is_free(path):
                 path.unlink()
+                count += 1
+    return count
 
 
 def _is_free(path: Path) -> bool:

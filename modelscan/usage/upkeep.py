@@ -50,14 +50,22 @@ class Upkeep:
         except CatalogError as error:
             _log.warning("the usage could not be rolled up, which is tried again: %s", error)
 
-    def tidy(self) -> None:
-        """Make one of what several batches added, and remove what is older than it is to be kept."""
+    def now(self) -> tuple[int, int]:
+        """All of it at once, due or not; (batches that were added up, old rows that were removed).
+
+        Raises CatalogError.
+        """
+        return rollups.roll(self._database), self.tidy()
+
+    def tidy(self) -> int:
+        """Make one of what several batches added, and remove what is older than it is kept; how many rows went."""
         kept = self._settings
         rollups.merge(self._database)
-        rollups.forget(
+        count = rollups.forget(
             self._database, self._now(), rows=kept.retention_days, hours=kept.hourly_days, days=kept.daily_days
         )
         self._tidied_at = self._clock()
+        return count
 
     def _due(self, last: float, seconds: float) -> bool:
         return self._clock() - last >= seconds

@@ -8,6 +8,7 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 
@@ -106,6 +107,20 @@ async def the_form_and_the_words_are_ours(desk: Desk) -> None:
     assert remembered.value["discover-provider"] == "off"
 
 
+async def maintain_removes_what_is_old_and_shows_what_is_left(desk: Desk) -> None:
+    deployment = await desk.client.read_deployment_by_name("maintain/maintain")
+    assert [one.slug for one in deployment.schedules] == ["settings"]
+    run = await desk.client.create_flow_run_from_deployment(deployment.id)
+    async with asyncio.timeout(90):
+        while not (state := (await desk.client.read_flow_run(run.id)).state) or not state.is_final():
+            await asyncio.sleep(0.2)
+    assert state.name == "Completed", state.message
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
+    (artifact,) = await desk.client.read_artifacts(artifact_filter=of_run)
+    assert artifact.key == "maintenance"
+    assert "| prefect | 0 flow runs" in str(artifact.data)
+
+
 @pytest.mark.parametrize(
     "story",
     [
@@ -114,6 +129,7 @@ async def the_form_and_the_words_are_ours(desk: Desk) -> None:
         what_cannot_be_read_changes_nothing_and_is_applied_once_it_can,
         what_prefect_deploy_made_known_is_taken_over_with_its_schedule,
         the_form_and_the_words_are_ours,
+        maintain_removes_what_is_old_and_shows_what_is_left,
     ],
     ids=lambda story: story.__name__,
 )

