@@ -69,13 +69,17 @@ def vacuumed(path: Path) -> int:
     if not path.exists():
         return 0
     with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
-        (free,), (page,) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
-        if free * page < max(_WORTH_BYTES, path.stat().st_size // 4):
-            return 0
-        before = path.stat().st_size
         try:
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            return _vacuumed(connection, path)
         except sqlite3.OperationalError:
             return 0
-        return max(0, before - path.stat().st_size)
+
+
+def _vacuumed(connection: sqlite3.Connection, path: Path) -> int:
+    ((free,), (page,)) = (connection.execute(f"PRAGMA {name}").fetchone() for name in ("freelist_count", "page_size"))
+    before = path.stat().st_size
+    if free * page < max(_WORTH_BYTES, before // 4):
+        return 0
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return max(0, before - path.stat().st_size)

@@ -112,7 +112,7 @@ async def maintain_removes_what_is_old_and_shows_what_is_left(desk: Desk) -> Non
     assert [one.slug for one in deployment.schedules] == ["settings"]
     run = await desk.client.create_flow_run_from_deployment(deployment.id)
     async with asyncio.timeout(90):
-        while not (state := (await desk.client.read_flow_run(run.id)).state) or not state.is_final():
+        while not (state := (await desk.client.read_flow_run(run.id)).state) or not state.is_final():  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     assert state.name == "Completed", state.message
     of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
