@@ -50,6 +50,7 @@ class Admin:
             *Money(self._service).table(),
             *TokenRoutes(self._service.tokens).table(),
             *Versions(self._service).table(),
+            *self._service.refreshing.table(),
             ("POST", "/discover", self.discover),
             ("GET", "/discoveries", self.list_discoveries),
             ("GET", "/discoveries/{id}", self.show_discovery),

@@ -32,6 +32,7 @@ __all__ = [
     "LimitKey",
     "NamedKey",
     "PriceAnew",
+    "Refresh",
     "RollBack",
     "RotateKey",
     "RotateMaster",
@@ -186,6 +187,15 @@ class Activate(Reasoned):
     """`/api/versions/{provider}/activate`"""
 
     version: int = Field(ge=1)
+
+
+class Refresh(_Body):
+    """POST /api/refresh."""
+
+    prices: bool = False
+    """Whether prices alone are taken up."""
+    all: bool = False
+    """Whether the lists are to send all they have, also what did not change."""
 
 
 class RollBack(Reasoned):

@@ -21,6 +21,7 @@ from router_app.companions import Companions
 from router_app.dispatch import Dispatcher
 from router_app.following import follow
 from router_app.gate import Gate
+from router_app.refreshing import Refreshing
 from router_app.service import Service
 
 __all__ = ["running"]
@@ -55,6 +56,7 @@ async def running(
         dispatcher = Dispatcher(
             service.database, api_url=lambda: companions.api_url or None, http=http, wake=companions.wake
         )
+        service.refreshing = Refreshing(api_url=lambda: companions.api_url or None, http=http, wake=companions.wake)
         by_file = FileGenerations(database)  # Before the first look at the catalogue: nothing is missed between.
         service.on_change = by_file.announce
         together = AsyncExitStack()

@@ -35,6 +35,7 @@ from router_app.hop.connection import Limits
 from router_app.keyring import Keyring
 from router_app.monitor import Monitor
 from router_app.parts import Parts
+from router_app.refreshing import Refreshing
 from router_app.serving import Serving
 from router_app.token_desk import TokenDesk
 from router_app.webhook import WebhookSender
@@ -67,6 +68,8 @@ class Service:
         self.gate = gate
         self.database = database or Database(settings.database_path, settings.database.wait_seconds)
         self.discoveries = Discoveries(self.database, notify)
+        self.refreshing = Refreshing()
+        """With a Prefect to ask once the process has one."""
         self.change_feed = ChangeFeed(self.database, gate.closed)
         self.deciding = Deciding(self.database, settings.drift, self.discoveries, self.reload_prices)
         self.journal = Journal(settings.journal_dir)

@@ -15,6 +15,7 @@ __all__ = ["COMMANDS", "main", "modelscan"]
 COMMANDS = (
     Command("serve", "modelscan.cli.serve:serve", "Start the service: the router, Prefect and the discovery runner."),
     Command("add", "modelscan.cli.add:add", "Add a model or a provider: discover it, prove it, serve it."),
+    Command("refresh", "modelscan.cli.refresh:refresh", "Look at every known provider again, or take up new prices."),
     Command("providers", "modelscan.cli.lists:providers", "List the providers."),
     Command("models", "modelscan.cli.lists:models", "List the models, of one provider or of all."),
     Command("keys", "modelscan.cli.keys:keys", "List the providers' keys, or add one."),
