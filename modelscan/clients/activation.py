@@ -8,7 +8,7 @@ from modelscan.catalog import activations, canaries, kept, versions
 from modelscan.catalog.database import Database
 from modelscan.catalog.history import history
 from modelscan.clients.keeping import files_of
-from modelscan.codegen.publish import write_files
+from modelscan.codegen.publish import publish_files
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused, InvalidInput, VersionNotFound
 from modelscan.sources.http import host_port
@@ -144,7 +144,7 @@ def restore(folder: Path, spec: ClientSpec, files: Kept) -> None:
     Something else that is in their place stays: the registry's notes tell of it.
     """
     try:
-        write_files(folder, spec, files)
+        publish_files(folder, spec, *files)
     except (GenerationRefused, OSError) as error:
         _log.warning("the files of %s are not written: %s", spec.provider, error)
 

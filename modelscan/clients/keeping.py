@@ -8,7 +8,7 @@ from typing import NamedTuple
 from modelscan.catalog import kept, versions
 from modelscan.catalog.database import Database
 from modelscan.clients.loader import published_bytes
-from modelscan.codegen.publish import write_files
+from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_test
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
@@ -51,7 +51,7 @@ def settle(database: Database, folder: Path) -> None:
             if version.version not in kept.kept_numbers(database, version.provider):
                 _adopt(database, published_bytes(folder, version), version)
             elif not (folder / version.path).exists() and (found := files_of(database, version)):
-                write_files(folder, read_spec(found.client), found)
+                publish_files(folder, read_spec(found.client), *found)
         except (GenerationRefused, OSError) as error:  # The registry tells of what cannot be served.
             _log.info("the files of %s stay as they are: %s", version.provider, error)
 

@@ -1,4 +1,4 @@
-"""Reads a published client's specification from its file, which must be the one that was proved."""
+"""Reads a published client's file, which must be the one that was proved."""
 
 import errno
 import hashlib
@@ -6,19 +6,13 @@ import os
 import stat
 from pathlib import Path
 
-from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
-from modelscan.types import ClientSpec, SdkVersion
+from modelscan.types import SdkVersion
 
-__all__ = ["load", "published_bytes"]
+__all__ = ["published_bytes"]
 
 _MAX_BYTES = 8 * 2**20
 """Twice what the gate lets through."""
-
-
-def load(folder: Path, version: SdkVersion) -> ClientSpec:
-    """The specification of one version; nothing of the file is run. GenerationRefused for a file that differs."""
-    return read_spec(published_bytes(folder, version))
 
 
 def published_bytes(folder: Path, version: SdkVersion) -> bytes:

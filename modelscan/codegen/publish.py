@@ -7,9 +7,9 @@ from pathlib import Path
 from modelscan.codegen.render import module_name
 from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
-from modelscan.types import ClientSpec, Frozen, Kept
+from modelscan.types import ClientSpec, Frozen
 
-__all__ = ["Published", "place_of", "publish_files", "write_files"]
+__all__ = ["Published", "place_of", "publish_files"]
 
 
 class Published(Frozen):
@@ -21,27 +21,21 @@ class Published(Frozen):
 
 
 def publish_files(folder: Path, spec: ClientSpec, client_source: str, test_source: str) -> Published:
-    """Write the test, then the client. Raises GenerationRefused rather than overwrite another provider's module."""
-    published = place_of(folder, spec, client_source)
-    write_files(folder, spec, Kept(client_source, test_source))
-    return published
+    """Write the test, then the client, each in one step, unless they are there. Raises as `place_of`, and OSError."""
+    place = place_of(folder, spec, client_source)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, text in ((folder / place.test_path, test_source), (folder / place.path, client_source)):
+        if not _holds(path, text.encode()):
+            _replace(path, text.encode())
+    return place
 
 
 def place_of(folder: Path, spec: ClientSpec, client_source: str) -> Published:
-    """Where the files of a client belong; raises GenerationRefused where something else is in the way."""
+    """Where a client's files belong. Raises GenerationRefused rather than have another one's module overwritten."""
     module = module_name(spec.provider)
     _refuse_other(folder / f"{module}.py", spec)
     sha256 = hashlib.sha256(client_source.encode()).hexdigest()
     return Published(path=f"{module}.py", test_path=f"test_{module}.py", sha256=sha256)
-
-
-def write_files(folder: Path, spec: ClientSpec, files: Kept) -> None:
-    """Write the test, then the client, each in one step, unless they are there. Raises as `place_of`, and OSError."""
-    place = place_of(folder, spec, files.client)
-    folder.mkdir(parents=True, exist_ok=True)
-    for path, text in ((folder / place.test_path, files.test), (folder / place.path, files.client)):
-        if not _holds(path, text.encode()):
-            _replace(path, text.encode())
 
 
 def _holds(path: Path, data: bytes) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelscan.clients.loader import load
+from modelscan.clients.loader import published_bytes
 from modelscan.codegen.gate import check
 from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_client, render_test
@@ -114,7 +114,7 @@ def test_a_file_that_was_changed_after_it_was_proved_is_not_served(
     version = served(settings)
     attack.hostile(settings.generation.path / version.path, tmp_path / "outside.py")
     with pytest.raises(GenerationRefused, match=attack.refusal):
-        load(settings.generation.path, version)
+        published_bytes(settings.generation.path, version)
 
 
 def beside(name: str) -> Change:

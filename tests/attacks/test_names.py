@@ -9,7 +9,7 @@ import pytest
 
 from modelscan.catalog import providers, records, versions
 from modelscan.catalog.database import Database
-from modelscan.clients.loader import load
+from modelscan.clients.loader import published_bytes
 from modelscan.codegen.gate import check
 from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_client, render_test
@@ -132,7 +132,7 @@ def test_such_texts_are_stored_published_and_loaded_as_they_are(attack: Attack, 
     files = publish_files(tmp_path / "generated", spec, render_client(spec, evidence.records), render_test(spec))
     report = ValidationReport(level=Level.CONTRACT, why_not_higher=attack.hostile)
     version = versions.publish(database, spec, path=files.path, sha256=files.sha256, report=report)
-    assert load(tmp_path / "generated", version) == spec
+    assert read_spec(published_bytes(tmp_path / "generated", version)) == spec
     (row,) = providers.all_providers(database)
     assert row.name.isprintable()
     assert len(row.name) <= 120

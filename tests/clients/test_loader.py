@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from modelscan.clients.loader import load
+from modelscan.clients.loader import published_bytes
+from modelscan.codegen.spec_literal import read_spec
 from modelscan.errors import GenerationRefused
 from modelscan.settings import Settings
 from tests.router_app.routers import a_spec, publish
@@ -12,7 +13,7 @@ from tests.router_app.routers import a_spec, publish
 
 def test_a_published_client_gives_its_specification_back(settings: Settings) -> None:
     spec = a_spec("https://api.acme.example/v1")
-    assert load(settings.generation.path, publish(settings, spec)) == spec
+    assert read_spec(published_bytes(settings.generation.path, publish(settings, spec))) == spec
 
 
 def test_nothing_of_the_file_is_run(settings: Settings, tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ def test_nothing_of_the_file_is_run(settings: Settings, tmp_path: Path) -> None:
     file = settings.generation.path / version.path
     file.write_text(file.read_text() + f"\nopen({str(tmp_path / 'ran')!r}, 'w')\n")
     with pytest.raises(GenerationRefused, match="SHA-256 differs"):
-        load(settings.generation.path, version)
+        published_bytes(settings.generation.path, version)
     assert not (tmp_path / "ran").exists()
 
 
@@ -28,5 +29,5 @@ def test_a_file_that_is_gone_is_refused_with_what_to_do(settings: Settings) -> N
     version = publish(settings, a_spec("https://api.acme.example/v1"))
     (settings.generation.path / version.path).unlink()
     with pytest.raises(GenerationRefused, match="modelscan add acme") as refused:
-        load(settings.generation.path, version)
+        published_bytes(settings.generation.path, version)
     assert refused.value.fields["provider"] == "acme"
