@@ -1,14 +1,14 @@
 """What a caller of the service writes into a path or a body reaches no file, no other host and no other row."""
 
-import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from modelscan.settings import Settings
 from tests.attacks.table import Attack, attacks
-from tests.router_app.routers import Router, a_spec, routed
+from tests.places import settings_in
+from tests.router_app.routers import Lasting, Router, a_spec, lasting, routed
 
 PATHS = (
     Attack("climbs", "../../../../etc/passwd"),
@@ -51,19 +51,23 @@ NESTED = (
 )
 
 
-def told(settings: Settings, *calls: tuple[str, str, Any]) -> list[tuple[int, str]]:
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    settings = settings_in(tmp_path_factory.mktemp("router"))
+    with lasting(routed(settings, specs=lambda _: [a_spec("http://127.0.0.1:9/v1")])) as found:
+        yield found
+
+
+def told(stand: Lasting, *calls: tuple[str, str, Any]) -> list[tuple[int, str]]:
     """What the service answers to the operator, and that it then still serves what it served."""
 
-    async def story() -> list[tuple[int, str]]:
-        said = []
-        async with routed(settings, specs=lambda _: [a_spec("http://127.0.0.1:9/v1")]) as router:
-            for method, path, more in calls:
-                said.append(await _one(router, method, path, more))
-            assert [row["id"] for row in (await router.admin("GET", "/providers")).json()] == ["acme"]
-            assert (await router.admin("GET", "/discoveries")).json() == []
+    async def story(router: Router) -> list[tuple[int, str]]:
+        said = [await _one(router, method, path, more) for method, path, more in calls]
+        assert [row["id"] for row in (await router.admin("GET", "/providers")).json()] == ["acme"]
+        assert (await router.admin("GET", "/discoveries")).json() == []
         return said
 
-    return asyncio.run(story())
+    return stand.run(story(stand.router))
 
 
 async def _one(router: Router, method: str, path: str, more: Any) -> tuple[int, str]:
@@ -73,24 +77,24 @@ async def _one(router: Router, method: str, path: str, more: Any) -> tuple[int, 
 
 
 @attacks(*PATHS)
-def test_such_a_name_in_a_path_finds_nothing(attack: Attack, settings: Settings) -> None:
+def test_such_a_name_in_a_path_finds_nothing(attack: Attack, stand: Lasting) -> None:
     calls: list[tuple[str, str, Any]] = [("GET", place.format(attack.hostile), {}) for place in PLACES]
-    for status, text in told(settings, *calls):
+    for status, text in told(stand, *calls):
         assert status in (400, 404)
         assert "root:" not in text
         assert "49" not in text
 
 
 @attacks(*BODIES)
-def test_such_a_base_url_is_not_taken_from_the_operator_either(attack: Attack, settings: Settings) -> None:
+def test_such_a_base_url_is_not_taken_from_the_operator_either(attack: Attack, stand: Lasting) -> None:
     body = {"json": {"identifier": "box/x", "base_url": attack.hostile}}
-    ((status, text),) = told(settings, ("POST", "/api/providers/add", body))
+    ((status, text),) = told(stand, ("POST", "/api/providers/add", body))
     assert (status, json.loads(text)["code"]) == (400, "invalid-input")
 
 
 @pytest.mark.parametrize("path", ["/api/providers/add", "/v1/chat/completions"])
 @attacks(*NESTED)
-def test_such_a_body_is_refused_and_breaks_nothing(attack: Attack, path: str, settings: Settings) -> None:
-    ((status, text),) = told(settings, ("POST", path, {"content": attack.hostile}))
+def test_such_a_body_is_refused_and_breaks_nothing(attack: Attack, path: str, stand: Lasting) -> None:
+    ((status, text),) = told(stand, ("POST", path, {"content": attack.hostile}))
     assert status in (400, 413)
     assert json.loads(text)

@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import openai
@@ -28,11 +28,13 @@ from tests.router_app.peers import Scripted
 __all__ = [
     "KEY",
     "TOKEN",
+    "Lasting",
     "Router",
     "a_spec",
     "chat_body",
     "eventually",
     "journal_rows",
+    "lasting",
     "publish",
     "routed",
     "routed_to_reference",
@@ -42,6 +44,7 @@ __all__ = [
 
 TOKEN = "a-token-for-tests"
 KEY = "sk-upstream-0123456789"
+T = TypeVar("T")
 NO_AUTH = Auth(kind="none")
 
 
@@ -151,6 +154,30 @@ async def routed(
         url = await stack.enter_async_context(serve(create_app(service, TOKEN)))
         http = await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=20))
         yield Router(service, http, url, settings, notified)
+
+
+@dataclass
+class Lasting:
+    """A router for all tests of a module. Its loop runs while one of their stories is told, and stands still else."""
+
+    router: Router
+    _runner: asyncio.Runner
+
+    def run(self, story: Coroutine[Any, Any, T]) -> T:
+        """What the story comes to."""
+        return self._runner.run(story)
+
+
+@contextmanager
+def lasting(opened: AbstractAsyncContextManager[Router]) -> Iterator[Lasting]:
+    """Of a router that is not open yet."""
+    with asyncio.Runner() as runner:
+        stack = AsyncExitStack()
+        router = runner.run(stack.enter_async_context(opened))
+        try:
+            yield Lasting(router, runner)
+        finally:
+            runner.run(stack.aclose())
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx2
@@ -15,13 +15,16 @@ from modelscan.wire.openai_chat import OPENAI_CHAT
 from router_app.gate import Gate
 from router_app.inference import Inference
 from router_app.service import Service
+from tests.places import settings_in
 from tests.router_app.peers import Endless, Scripted
 from tests.router_app.routers import (
     KEY,
+    Lasting,
     Router,
     a_spec,
     chat_body,
     eventually,
+    lasting,
     publish,
     routed,
     routed_to_reference,
@@ -153,6 +156,12 @@ def test_keys_are_used_in_turn_and_their_tokens_count(settings: Settings) -> Non
     asyncio.run(story())
 
 
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    with lasting(routed_to_reference(settings_in(tmp_path_factory.mktemp("router")))) as found:
+        yield found
+
+
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [
@@ -168,16 +177,12 @@ def test_keys_are_used_in_turn_and_their_tokens_count(settings: Settings) -> Non
     ],
 )
 def test_what_cannot_be_used_is_an_error_in_openais_shape_and_a_row(
-    settings: Settings, content: bytes, status: int, code: str
+    stand: Lasting, content: bytes, status: int, code: str
 ) -> None:
-    async def story() -> None:
-        async with routed_to_reference(settings) as router:
-            answer = await router.http.post("/v1/chat/completions", content=content)
-            assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-            assert answer.headers["x-request-id"] == router.usage()[0]["request_id"]
-            assert router.usage()[0]["error_code"] == code
-
-    asyncio.run(story())
+    answer = stand.run(stand.router.http.post("/v1/chat/completions", content=content))
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    row = stand.router.usage()[-1]
+    assert (row["request_id"], row["error_code"]) == (answer.headers["x-request-id"], code)
 
 
 def test_an_ambiguous_name_lists_the_choices(settings: Settings) -> None:

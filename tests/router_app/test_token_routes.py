@@ -1,12 +1,14 @@
 """The admin API's tokens, and what each role opens of it."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from modelscan.settings import Settings
-from tests.router_app.routers import Router, routed_to_reference
+from tests.places import settings_in
+from tests.router_app.routers import Lasting, Router, lasting, routed_to_reference
 
 
 async def issued(router: Router, name: str, **more: Any) -> str:
@@ -42,6 +44,12 @@ def test_a_token_is_issued_shown_limited_rotated_revoked_and_forgotten(settings:
     asyncio.run(story())
 
 
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    with lasting(routed_to_reference(settings_in(tmp_path_factory.mktemp("router")))) as found:
+        yield found
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -56,14 +64,10 @@ def test_a_token_is_issued_shown_limited_rotated_revoked_and_forgotten(settings:
         {"name": "app", "role": "admin", "terms": {"rpm": 1}},
     ],
 )
-def test_what_is_no_token_is_refused(settings: Settings, body: dict[str, Any]) -> None:
-    async def story() -> None:
-        async with routed_to_reference(settings) as router:
-            refused = await router.admin("POST", "/tokens", json=body)
-            assert (refused.status_code, refused.json()["code"]) == (400, "invalid-input")
-            assert (await router.admin("GET", "/tokens")).json() == []
-
-    asyncio.run(story())
+def test_what_is_no_token_is_refused(stand: Lasting, body: dict[str, Any]) -> None:
+    refused = stand.run(stand.router.admin("POST", "/tokens", json=body))
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid-input")
+    assert stand.run(stand.router.admin("GET", "/tokens")).json() == []
 
 
 def test_each_role_opens_what_it_says(settings: Settings) -> None:

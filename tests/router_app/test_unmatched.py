@@ -1,23 +1,25 @@
 """What there is no such place or method for is said in the caller's own shape, and a slash too many is forgiven."""
 
-import asyncio
+from collections.abc import Iterator
 
 import httpx2
 import pytest
 
-from modelscan.settings import Settings
-from tests.router_app.routers import chat_body, routed_to_reference
+from tests.places import settings_in
+from tests.router_app.routers import Lasting, chat_body, lasting, routed_to_reference
 
 ANTHROPICS = {"anthropic-version": "2023-06-01"}
 
 
-def answered(settings: Settings, method: str, path: str, headers: dict[str, str]) -> httpx2.Response:
-    async def story() -> httpx2.Response:
-        async with routed_to_reference(settings) as router:
-            body = chat_body("acme/echo", max_tokens=5) if method == "POST" else None
-            return await router.http.request(method, path, headers=headers, json=body)
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    with lasting(routed_to_reference(settings_in(tmp_path_factory.mktemp("router")))) as found:
+        yield found
 
-    return asyncio.run(story())
+
+def answered(stand: Lasting, method: str, path: str, headers: dict[str, str]) -> httpx2.Response:
+    body = chat_body("acme/echo", max_tokens=5) if method == "POST" else None
+    return stand.run(stand.router.http.request(method, path, headers=headers, json=body))
 
 
 @pytest.mark.parametrize(
@@ -35,9 +37,9 @@ def answered(settings: Settings, method: str, path: str, headers: dict[str, str]
     ],
 )
 def test_openais_callers_read_it_in_openais_shape(
-    settings: Settings, method: str, path: str, headers: dict[str, str], status: int
+    stand: Lasting, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
-    answer = answered(settings, method, path, headers)
+    answer = answered(stand, method, path, headers)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], list(answer.json())) == (status, "unknown_url", ["error"])
     assert ("a base URL that ends with /v1" in error["message"]) is not path.startswith("/v1/")
@@ -57,29 +59,29 @@ def test_openais_callers_read_it_in_openais_shape(
     ],
 )
 def test_anthropics_callers_read_it_in_anthropics_shape(
-    settings: Settings, method: str, path: str, headers: dict[str, str], status: int, kind: str
+    stand: Lasting, method: str, path: str, headers: dict[str, str], status: int, kind: str
 ) -> None:
-    answer = answered(settings, method, path, headers)
+    answer = answered(stand, method, path, headers)
     told = answer.json()
     assert (answer.status_code, told["type"], told["error"]["type"]) == (status, "error", kind)
 
 
 @pytest.mark.parametrize("path", ["/", "/api/nothing", "/health"])
-def test_operators_read_a_problem(settings: Settings, path: str) -> None:
-    answer = answered(settings, "DELETE", path, {})
+def test_operators_read_a_problem(stand: Lasting, path: str) -> None:
+    answer = answered(stand, "DELETE", path, {})
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_only_the_head_is_told_where_only_that_is_asked(settings: Settings) -> None:
-    answer = answered(settings, "HEAD", "/v1/messages", {})
+def test_only_the_head_is_told_where_only_that_is_asked(stand: Lasting) -> None:
+    answer = answered(stand, "HEAD", "/v1/messages", {})
     assert (answer.status_code, answer.content) == (405, b"")
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions/", "/v1/messages/"])
-def test_a_slash_at_the_end_is_no_redirect(settings: Settings, path: str) -> None:
-    answer = answered(settings, "POST", path, {})
+def test_a_slash_at_the_end_is_no_redirect(stand: Lasting, path: str) -> None:
+    answer = answered(stand, "POST", path, {})
     assert (answer.status_code, answer.json()["model"]) == (200, "echo")
 
 
-def test_the_list_of_models_is_there_with_a_slash_too(settings: Settings) -> None:
-    assert answered(settings, "GET", "/v1/models/", {}).json()["data"][0]["id"] == "acme/echo"
+def test_the_list_of_models_is_there_with_a_slash_too(stand: Lasting) -> None:
+    assert answered(stand, "GET", "/v1/models/", {}).json()["data"][0]["id"] == "acme/echo"
