@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +11,18 @@ from modelscan.catalog import discoveries
 from modelscan.settings import Settings
 from modelscan.types import Auth, DiscoveryError, DiscoveryState, Identifier, utc_now
 from router_app.admin import Admin
-from tests.router_app.routers import TOKEN, Router, a_spec, eventually, publish, routed, routed_to_reference
+from tests.places import settings_in
+from tests.router_app.routers import (
+    TOKEN,
+    Lasting,
+    Router,
+    a_spec,
+    eventually,
+    lasting,
+    publish,
+    routed,
+    routed_to_reference,
+)
 
 
 async def end(router: Router, discovery_id: str, **changes: Any) -> None:
@@ -24,18 +36,23 @@ UNKNOWN = DiscoveryError(
 )
 
 
-@pytest.mark.parametrize("header", [None, "Bearer", "Bearer wrong", f"Basic {TOKEN}", "Bearer \xff", TOKEN])
-def test_every_route_needs_the_token(settings: Settings, header: str | None) -> None:
-    async def story() -> None:
-        async with routed(settings) as router:
-            headers = {} if header is None else {b"authorization": header.encode("latin-1")}
-            for route in Admin(router.service).routes():
-                method = "POST" if "POST" in (route.methods or ()) else "GET"
-                answer = await router.http.request(method, f"/api{route.path}", headers=headers)
-                assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), route.path
-                assert answer.headers["www-authenticate"] == "Bearer"
+@pytest.fixture(scope="module")
+def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
+    with lasting(routed(settings_in(tmp_path_factory.mktemp("router")))) as found:
+        yield found
 
-    asyncio.run(story())
+
+@pytest.mark.parametrize("header", [None, "Bearer", "Bearer wrong", f"Basic {TOKEN}", "Bearer \xff", TOKEN])
+def test_every_route_needs_the_token(stand: Lasting, header: str | None) -> None:
+    async def story(router: Router) -> None:
+        headers = {} if header is None else {b"authorization": header.encode("latin-1")}
+        for route in Admin(router.service).routes():
+            method = "POST" if "POST" in (route.methods or ()) else "GET"
+            answer = await router.http.request(method, f"/api{route.path}", headers=headers)
+            assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), route.path
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+    stand.run(story(stand.router))
 
 
 def test_adding_answers_202_with_where_to_follow(settings: Settings) -> None:
@@ -103,19 +120,15 @@ def test_discover_takes_no_key(settings: Settings) -> None:
         "text",
     ],
 )
-def test_a_body_that_cannot_be_used_is_a_problem_and_queues_nothing(settings: Settings, body: Any) -> None:
-    async def story() -> None:
-        async with routed(settings) as router:
-            answer = await router.admin("POST", "/providers/add", json=body)
-            problem = answer.json()
-            assert (answer.status_code, problem["status"]) == (400, 400)
-            assert answer.headers["content-type"] == "application/problem+json"
-            assert problem["detail"]
-            assert problem["hint"]
-            assert "secret" not in answer.text
-            assert discoveries.unfinished(router.service.database) == ()
-
-    asyncio.run(story())
+def test_a_body_that_cannot_be_used_is_a_problem_and_queues_nothing(stand: Lasting, body: Any) -> None:
+    answer = stand.run(stand.router.admin("POST", "/providers/add", json=body))
+    problem = answer.json()
+    assert (answer.status_code, problem["status"]) == (400, 400)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem["detail"]
+    assert problem["hint"]
+    assert "secret" not in answer.text
+    assert discoveries.unfinished(stand.router.service.database) == ()
 
 
 def test_a_body_too_large_and_one_that_is_no_json(settings: Settings) -> None:
@@ -173,14 +186,10 @@ def test_waiting_ends_with_the_time_or_with_the_service(settings: Settings) -> N
 
 
 @pytest.mark.parametrize("wait", ["soon", "-1", "inf", "nan", ""])
-def test_a_wait_that_is_no_time_is_refused(settings: Settings, wait: str) -> None:
-    async def story() -> None:
-        async with routed(settings) as router:
-            answer = await router.admin("POST", f"/discover?wait={wait}", json={"identifier": "acme"})
-            assert (answer.status_code, answer.json()["code"]) == (400, "invalid-input")
-            assert router.notified == []
-
-    asyncio.run(story())
+def test_a_wait_that_is_no_time_is_refused(stand: Lasting, wait: str) -> None:
+    answer = stand.run(stand.router.admin("POST", f"/discover?wait={wait}", json={"identifier": "acme"}))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid-input")
+    assert stand.router.notified == []
 
 
 def test_an_unknown_discovery_and_an_unknown_route_are_problems(settings: Settings) -> None:
