@@ -19,6 +19,7 @@ _DEAD_SECONDS = 6.0
 """Without a sign of it, and a router is taken for dead. Should it live, it says again what it used."""
 _CHECKS = 5
 """After a change of who is there, so often the rows are asked: those of others come into the catalogue by and by."""
+_COMPARE_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 Rows = Callable[[], Awaitable[Sequence[tuple[str, float, int]]]]
@@ -40,8 +41,6 @@ class _Asked(NamedTuple):
     """Made when it is sent: what was taken up to then is in it."""
     answered: Callable[[Any], None]
     """Hears None where Redis was lost, before or after it was done."""
-    again: bool
-    """Whether it is sent again to a ledger that did not know this router."""
 
 
 class Sharing:
@@ -105,6 +104,8 @@ class Sharing:
         """Reach Redis, if it is there; whether it is."""
         with suppress(ConnectionError):
             await self._ledger.apply([self._join()])
+            if self._counts.losses:
+                await self._compare()
             self._found()
             # What was taken by share while that was under way is in no count there yet.
             await self._answer(self._join)
@@ -151,7 +152,7 @@ class Sharing:
     def _settle(self, grant: Grant, used: Sequence[int]) -> None:
         parts = self._counts.settle(grant.hold, used)
         if not self.lost:
-            self._ask(lambda: ["settle", grant.hold, parts], lambda _: None, again=False)
+            self._ask(lambda: ["settle", grant.hold, parts], lambda _: None)
 
     def _reserved(
         self, done: "asyncio.Future[Grant | Refusal | None]", hold: str, wants: Sequence[Want], answer: Any
@@ -183,10 +184,8 @@ class Sharing:
         self._ask(operation, lambda answer: None if done.done() else done.set_result(answer))
         return await done
 
-    def _ask(
-        self, operation: Callable[[], Sequence[Any]], answered: Callable[[Any], None], *, again: bool = True
-    ) -> None:
-        self._waiting.append(_Asked(operation, answered, again))
+    def _ask(self, operation: Callable[[], Sequence[Any]], answered: Callable[[Any], None]) -> None:
+        self._waiting.append(_Asked(operation, answered))
         if self._pump is None:
             self._pump = asyncio.create_task(self._send())
 
@@ -205,14 +204,8 @@ class Sharing:
             try:
                 if (answers := await self._ledger.apply([asked.operation() for asked in batch])) is not None:
                     return answers
-                # What is settled already is in what is said again.
-                rest = [asked.operation() for asked in batch if asked.again]
-                answers = await self._ledger.apply([self._join(), *rest])
-                assert answers is not None  # Whoever joins is known.
-                self._checks = _CHECKS
-                _log.warning("Redis did not know this router any more, and was told again what it used")
-                told = iter(answers[1:])
-                return [next(told) if asked.again else True for asked in batch]
+                # Until it has heard all again, from each router and from the rows, it would grant too much.
+                raise ConnectionError("it was emptied, or took this router for dead")
             except ConnectionError as error:
                 self._lose(str(error))
         return [None] * len(batch)
@@ -243,11 +236,25 @@ class Sharing:
         finally:
             self._chores = None
 
+    async def _compare(self) -> None:
+        """Before Redis grants again: it may have come back empty."""
+        try:
+            async with asyncio.timeout(_COMPARE_SECONDS):
+                await self._ledger.apply([["raise", await self._windows()]])
+        except TimeoutError:
+            _log.warning("the usage rows take long, and are compared later")
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the catalogue's, mostly: it is tried again beside the beat
+            _log.error("the usage rows could not be read, and are compared later: %s", error)
+
     async def _raise(self) -> None:
         """What is used is at least what the rows say: of routers of before, or where Redis was emptied."""
-        windows = [[window, ends_at, str(least)] for window, ends_at, least in await self._rows()]
-        if windows:
+        if windows := await self._windows():
             await self._answer(lambda: ["raise", windows])
+
+    async def _windows(self) -> list[list[Any]]:
+        return [[window, ends_at, str(least)] for window, ends_at, least in await self._rows()]
 
     async def _bury(self, router: str) -> None:
         """Settle what a dead router held, by the rows that it left; one of the others does."""

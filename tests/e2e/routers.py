@@ -19,6 +19,11 @@ class Member(Service):
         said = (self.home / "serve.log").read_text().rpartition(" listens on ")[2]
         return said.split()[0] if said else ""
 
+    @property
+    def admin(self) -> dict[str, str]:
+        token = (Path(self.env["MODELSCAN_DATA_DIR"]) / "admin.token").read_text().strip()
+        return {"authorization": f"Bearer {token}"}
+
     def start(self) -> "Member":
         (self.home / "serve.log").unlink(missing_ok=True)
         super().start()
@@ -48,7 +53,8 @@ class Fleet:
 
     def stop(self) -> None:
         for member in self.members:
-            member.stop()
+            if member.process:
+                member.stop()
 
 
 def part(member: Service, name: str) -> dict[str, str]:

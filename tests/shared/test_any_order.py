@@ -111,6 +111,7 @@ class Routers(RuleBasedStateMachine):
         for one in self.routers:
             self.done(one.open() if one.lost else one.beat())
         self.cut = False
+        self.look_round()
 
     def look_round(self) -> None:
         for one in (*self.routers, *self.routers):

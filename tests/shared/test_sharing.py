@@ -203,8 +203,10 @@ def test_an_emptied_redis_is_told_again_and_the_rows_tell_what_nobody_remembers(
             await emptied(redis)
             rows.append(("key/acme/1/daily@1", ENDS_AT, 60))
             for sharing in (one, other, one, other):
-                await sharing.beat()
+                await (sharing.open() if sharing.lost else sharing.beat())
                 await put_right(sharing)
+            for sharing in (one, other):
+                await (sharing.open() if sharing.lost else sharing.beat())
             running.settle([5])
             await other.beat()
             assert isinstance(await one.reserve("most", [a_want(100, 36)]), Refusal)
@@ -271,6 +273,8 @@ def test_a_router_that_was_taken_for_dead_says_again_what_it_used(redis: RedisSe
         assert (await granted(other, "other", a_want(100, 1))).states[0].held == 51
         grant.settle([30])
         await one.beat()
+        assert one.lost
+        await one.open()
         state = (await granted(other, "another", a_want(100, 1))).states[0]
         assert (state.used, state.held) == (30, 2)
         await one.leave()
@@ -297,6 +301,30 @@ def test_what_cannot_be_compared_with_the_rows_is_tried_again(
     asyncio.run(story())
     assert len(asked) == 9
     assert "the catalogue is away" in caplog.text
+
+
+def test_rows_that_cannot_be_read_or_take_long_keep_nobody_from_coming_back(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "_COMPARE_SECONDS", 0.01)
+    slow = [False]
+
+    async def known() -> Sequence[tuple[str, float, int]]:
+        if slow[0]:
+            await asyncio.sleep(60)
+        raise OSError("the catalogue is away")
+
+    async def story() -> None:
+        async with fleet(redis, 1, rows=known) as ((sharing,), (ledger,)):
+            for slow[0] in (False, True):
+                ledger.cut = "before"
+                await granted(sharing, f"r{slow[0]}", a_want(10))
+                ledger.cut = ""
+                assert await sharing.open()
+
+    asyncio.run(story())
+    assert "could not be read" in caplog.text
+    assert "take long" in caplog.text
 
 
 def test_it_keeps_in_touch_by_itself_and_comes_back(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
