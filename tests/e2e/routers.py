@@ -1,5 +1,6 @@
 """Several routers on one data directory, each a process of its own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx2
@@ -33,11 +34,11 @@ class Member(Service):
 class Fleet:
     """`size` routers in folders of their own below `home`, which share its data directory."""
 
-    def __init__(self, home: Path, size: int, program: tuple[str, ...] = ALONE, **env: str) -> None:
+    def __init__(self, home: Path, size: int, env: Mapping[str, str], program: tuple[str, ...] = ALONE) -> None:
         self.data = home / "data"
         self.generated = home / "generated"
-        env = {"MODELSCAN_DATA_DIR": str(self.data), "MODELSCAN_GENERATION_PATH": str(self.generated), **env}
-        self.members = [Member(home / f"router{place}", env, program) for place in range(size)]
+        folders = {"MODELSCAN_DATA_DIR": str(self.data), "MODELSCAN_GENERATION_PATH": str(self.generated)}
+        self.members = [Member(home / f"router{place}", {**folders, **env}, program) for place in range(size)]
         for member in self.members:
             member.home.mkdir(parents=True)
 

@@ -33,7 +33,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 def fleet(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     """Two routers and one provider, with one key and no limit on it yet."""
     quick = {"MODELSCAN_ROUTING_RETRIES": "0", "MODELSCAN_REDIS_TIMEOUT_SECONDS": "2"}
-    found = Fleet(tmp_path_factory.mktemp("fleet"), 2, MODELSCAN_REDIS_URL=redis.url, **quick)
+    found = Fleet(tmp_path_factory.mktemp("fleet"), 2, {"MODELSCAN_REDIS_URL": redis.url, **quick})
     settings = settings_of(found)
     settings.data_dir.mkdir(mode=0o700)
     with peer() as upstream:
@@ -62,15 +62,16 @@ def limit(fleet: Fleet, more: int) -> int:
     used = rows(fleet)
     asker = fleet.members[0]
     (key,) = asker.api("GET", "/api/keys?provider=bench").json()
-    terms = {"provider": "bench", "key": key["id"], "daily": used.total() + more}
+    most = used.total() + more
+    terms = {"provider": "bench", "key": key["id"], "daily": most}
     asker.api("POST", "/api/keys/limit", json=terms).raise_for_status()
 
     def known() -> bool:
         told = [member.api("GET", "/api/keys/explain?provider=bench").json()[0] for member in fleet.members]
-        return all(one["limits"][2]["limit"] == terms["daily"] for one in told)
+        return all(one["limits"][2]["limit"] == most for one in told)
 
     eventually(known, what="the limit at both routers")
-    return terms["daily"]
+    return most
 
 
 def rows(fleet: Fleet) -> Counter[str]:
