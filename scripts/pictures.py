@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 SECONDS = 60.0
@@ -27,7 +28,7 @@ SECONDS = 60.0
 class Page:
     """One tab."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self._socket = socket
         self._ids = itertools.count(1)
 

@@ -17,9 +17,9 @@ from modelscan.types import utc_now
 from modelscan.usage.journal import sweep
 from modelscan.usage.upkeep import Upkeep
 from tasks.bench import Bench
+from tasks.logs import run_logger
 from tasks.reporting import table
 from tasks.retention import forget_runs, vacuumed
-from tasks.story import run_logger
 
 __all__ = ["Done", "keep_discoveries", "keep_journal", "keep_prefect", "keep_records", "keep_usage", "report"]
 

@@ -33,7 +33,7 @@ from modelscan.types import (
     utc_now,
 )
 from tasks.bench import Bench, the_bench
-from tasks.story import run_logger
+from tasks.logs import run_logger
 from tasks.telling import Telling
 
 __all__ = ["Run", "Step", "opened"]

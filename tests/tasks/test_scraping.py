@@ -13,7 +13,7 @@ from modelscan.errors import SourceUnavailable
 from modelscan.sources.source import SourceRequest
 from modelscan.synthesis.evidence import Evidence
 from modelscan.types import DiscoveryStep
-from tasks import scraping, story
+from tasks import logs, scraping
 from tasks.run import Run
 from tasks.scraping import remember, scrape_task
 from tests.sources.asking import Handler, answered, fixture
@@ -42,7 +42,7 @@ def cut(_: httpx2.Request) -> httpx2.Response:
 
 
 def test_the_second_time_the_catalogue_answers_and_the_step_says_so(run: Run, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, story.__name__)
+    caplog.set_level(logging.INFO, logs.__name__)
     (state, found), step = asked(run, usual)
     assert (state, step.state) == ("Completed", "done")
     assert "cache miss" in step.detail
