@@ -78,7 +78,7 @@ async def summary_artifact(work: CatalogueWork, name: str) -> str:
 def summary(work: CatalogueWork) -> str:
     """What changed, what failed, what is held, and what follows; in Markdown."""
     found = totals(work.settled)
-    events = [event for one in work.settled for event in one.events]
+    events = _fresh(work)
     parts = [
         f"# {_headline(work, found)}",
         _about(work),
@@ -94,11 +94,16 @@ def summary(work: CatalogueWork) -> str:
 
 def _headline(work: CatalogueWork, found: dict[str, int]) -> str:
     looked = len(work.settled)
-    said = [f"{looked} providers looked at", f"{sum(len(one.events) for one in work.settled)} changes"]
+    said = [f"{looked} providers looked at", f"{len(_fresh(work))} changes"]
     said += [f"{found[name]} {name}" for name in ("held", "failed", "left") if found.get(name)]
     said += [f"{found['prices']} new prices"] if found.get("prices") else []
     said += [f"{found['discoveries']} to be proved anew"] if found.get("discoveries") else []
     return ", ".join(said)
+
+
+def _fresh(work: CatalogueWork) -> list[DriftEvent]:
+    """What this run found; what is held from before is found again, and waits on."""
+    return [event for one in work.settled for event in one.events if event.found_at >= work.run.started_at]
 
 
 def _about(work: CatalogueWork) -> str:

@@ -244,6 +244,8 @@ def test_for_prices_what_may_be_held_is_left_to_the_whole_run(world: Bench, upst
     held = rediscover(world)
     assert "| p0 | 1 base\\_url held | modelscan changes approve" in summary(held)
     assert said_of(held.settled[:1]) == "p0 (1 base_url held)"
+    assert "# 6 providers looked at, 1 changes, 1 held" in summary(held)
+    assert "# 6 providers looked at, 0 changes, 1 held" in summary(rediscover(world))
 
 
 def test_who_is_served_is_asked_and_proved_anew_where_its_models_changed(world: Bench, upstream: Upstream) -> None:
