@@ -102,6 +102,7 @@ class _Server(uvicorn.Server):
 def _server(app: ASGIApp) -> _Server:
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http=BoundedHttp,
         ws="none",
         lifespan="off",

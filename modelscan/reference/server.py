@@ -23,17 +23,19 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return listening
 
 
-def make_server(app: ASGIApp) -> uvicorn.Server:
-    """A quiet server without signal handlers of its own."""
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+def make_server(app: ASGIApp, http: type[asyncio.Protocol] | None = None) -> uvicorn.Server:
+    """A quiet server without signal handlers of its own; `http` speaks with callers in place of uvicorn's."""
+    config = uvicorn.Config(
+        app, http=http or "auto", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+    )
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Server(config)
 
 
 @asynccontextmanager
-async def serve(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve `app` in the running loop; gives its origin, `http://127.0.0.1:PORT`."""
-    server = make_server(app)
+async def serve(app: ASGIApp, http: type[asyncio.Protocol] | None = None) -> AsyncIterator[str]:
+    """Serve `app` in the running loop; gives its origin, `http://127.0.0.1:PORT`. `http` as in `make_server`."""
+    server = make_server(app, http)
     with listen() as listening:
         task = asyncio.create_task(server._serve([listening]))
         try:

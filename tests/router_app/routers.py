@@ -20,6 +20,7 @@ from modelscan.settings import Settings, ensure_data_dir
 from modelscan.types import Auth, CanaryTerms, ClientSpec, Kept, Level, Model, SdkVersion, ValidationReport
 from modelscan.wire import protocol_named
 from router_app.app import create_app
+from router_app.bounded import BoundedHttp
 from router_app.gate import Gate
 from router_app.service import Service
 from tests.catalogues import migrate
@@ -151,7 +152,7 @@ async def routed(
         service = Service(settings, environ or {}, gate=Gate(), notify=lambda: notified.append(None))
         stack.push_async_callback(service.close)
         await service.open()
-        url = await stack.enter_async_context(serve(create_app(service, TOKEN)))
+        url = await stack.enter_async_context(serve(create_app(service, TOKEN), BoundedHttp))
         http = await stack.enter_async_context(httpx2.AsyncClient(base_url=url, timeout=20))
         yield Router(service, http, url, settings, notified)
 
