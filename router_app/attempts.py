@@ -95,7 +95,7 @@ class Attempts:
         exchange, circuits, began = self._exchange, self._serving.circuits, time.perf_counter()
         within = self._left()
         exchange.sent = True
-        sent = headers if lease is None else keyed(headers, self._route.spec.auth, lease.usable.secret)
+        sent = headers if lease is None else keyed(headers, self._route.spec.auth, lease.usable.secret_bytes)
         try:
             found = await self._serving.upstream.send("POST", url, sent, body, within)
             if found.status < 300:
@@ -168,7 +168,7 @@ class Attempts:
             exchange.lease.release()
         self._used.add(lease.key_id)
         exchange.lease, exchange.key_id = lease, lease.key_id
-        exchange.hiding = Hiding(lease.usable.secret.get_secret_value().encode())
+        exchange.hiding = Hiding(lease.usable.secret_bytes)
         return lease
 
     async def _pause(self, seconds: float) -> None:

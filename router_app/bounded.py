@@ -52,7 +52,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._moved = self.loop.time()
         self._look()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self.connections.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -135,7 +135,7 @@ class BoundedHttp(HttpToolsProtocol):
     def usual_lines(self) -> bytes:
         return _lines(tuple(self.server_state.default_headers))
 
-    def answered(self, cycle: Cycle) -> None:
+    def answered(self) -> None:
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
@@ -151,6 +151,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start(self, cycle: Cycle) -> None:
         cycle.task = task = self.loop.create_task(cycle.run(self.app))
+        cycle.scope["modelscan.task"] = task
         self.tasks.add(task)
 
     # How long is waited, and for how much.

@@ -15,10 +15,11 @@ def charged(event: UsageEvent, prices: PriceBook) -> tuple[int, Decimal]:
 
     Otherwise a part without a price, such as what a cache told, would be a way past every budget.
     """
-    prompt, completion = event.prompt_tokens or 0, event.completion_tokens or 0
+    prompt, completion = event.get("prompt_tokens") or 0, event.get("completion_tokens") or 0
     tokens = prompt + completion
-    if event.cost_usd is not None:
-        return tokens, event.cost_usd
-    if not tokens or event.provider is None or event.model is None:
+    if (cost := event.get("cost_usd")) is not None:
+        return tokens, cost
+    provider, model = event.get("provider"), event.get("model")
+    if not tokens or provider is None or model is None:
         return tokens, _ZERO
-    return tokens, prices.most(event.provider, event.model, prompt, completion) or _ZERO
+    return tokens, prices.most(provider, model, prompt, completion) or _ZERO

@@ -37,7 +37,7 @@ class _Connection(Protocol):
         """The header lines that every answer has."""
         ...
 
-    def answered(self, cycle: "Cycle") -> None:
+    def answered(self) -> None:
         """The last byte was written."""
         ...
 
@@ -56,7 +56,6 @@ class Cycle:
         "_flow",
         "_head",
         "_news",
-        "_scope",
         "_started",
         "_transport",
         "_waiter",
@@ -66,6 +65,7 @@ class Cycle:
         "keep_alive",
         "more_body",
         "response_complete",
+        "scope",
         "task",
     )
 
@@ -73,7 +73,7 @@ class Cycle:
         self._connection = connection
         self._transport = connection.transport
         self._flow = connection.flow
-        self._scope = scope
+        self.scope = scope
         self._waits_for_100 = expects_100
         self._news = False
         """Whether something came that `receive` has not told."""
@@ -113,7 +113,7 @@ class Cycle:
     async def run(self, app: ASGIApp) -> None:
         """Have the request answered, whatever becomes of it: at the edge, nothing goes beyond it."""
         try:
-            await app(self._scope, self.receive, self.send)
+            await app(self.scope, self.receive, self.send)
         except BaseException as error:  # noqa: BLE001 - as uvicorn has it: logged, and told the caller
             _log.error("a request failed", exc_info=error)
             await self._fail()
@@ -183,7 +183,7 @@ class Cycle:
         length = told.get(b"content-length")
         if length is not None:
             self._expected = int(length)
-        elif self._scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
+        elif self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
             self._chunked = True
             if b"transfer-encoding" not in told:
                 lines.append(b"transfer-encoding: chunked")
@@ -199,7 +199,7 @@ class Cycle:
             self._head = head
 
     def _tell(self, body: bytes, *, more: bool) -> None:
-        if self._scope["method"] == "HEAD":
+        if self.scope["method"] == "HEAD":
             body, self._expected = b"", 0
         elif self._chunked:
             body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
@@ -222,4 +222,4 @@ class Cycle:
             self.hear()
             if not self.keep_alive:
                 self._transport.close()
-            self._connection.answered(self)
+            self._connection.answered()

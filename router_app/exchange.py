@@ -2,10 +2,9 @@
 
 import random
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from starlette.types import Send
 
@@ -15,11 +14,11 @@ from modelscan.keys.lease import Lease
 from modelscan.redaction import redact
 from modelscan.tokens.account import Account, Hold
 from modelscan.types import UsageEvent, utc_now
-from modelscan.usage.estimate import said_tokens, used_up_to
+from modelscan.usage.estimate import reserved, said_tokens, used_up_to
 from modelscan.wire import Surface, Usage
 from router_app.charges import charged
 from router_app.costing import cost_of
-from router_app.hiding import Hiding
+from router_app.hiding import Headers, Hiding
 from router_app.problems import wire_error
 from router_app.serving import Serving
 
@@ -28,84 +27,84 @@ __all__ = ["Exchange"]
 CLIENT_LEFT = 499
 """The status of a request whose caller left before an answer began, as nginx counts it."""
 _LONGEST_NAME, _READ_NAME = 256, 1024
-_NOTHING = Usage()
 _BROKE_OFF = frozenset({UpstreamFailed.code, UpstreamTimedOut.code})
 _SHORT = 40
+_NO_PARTS = Usage()[2:]
 _OF_TOKENS = frozenset({"chat", "completions", "embeddings"})
-_NOT_HIDING = Hiding()
-"""Without a secret it holds nothing, so one serves all."""
 _random = random.Random().getrandbits  # noqa: S311 - names are to be different, not secret; the system's cost 1 µs more
 
-Headers = Iterable[tuple[bytes, bytes]]
 
-
-@dataclass(slots=True)
 class Exchange:
-    """Sends the one answer. The usage row is written before the answer is complete, and exactly once."""
+    """Sends the one answer. The usage row is written before the answer is complete, and exactly once.
 
-    send: Send
-    serving: Serving
-    protocol: Surface
-    id: str = field(default_factory=lambda: f"req_{_random(128):032x}")
-    at: datetime = field(default_factory=utc_now)
-    began: float = field(default_factory=time.perf_counter)
-    operation: str = "chat"
-    generation: int = 0
-    asked_model: str = ""
+    What stands here is what is usual: most of it is never set for one request.
+    """
+
+    operation = "chat"
+    generation = 0
+    asked_model = ""
     caller: Account | None = None
     """Of the caller's token; None where none is needed."""
     hold: Hold | None = None
     """What this request may use of the token's limits."""
-    body_bytes: int = 0
+    body_bytes = 0
     """Of the request."""
     most: tuple[int, int] = (0, 0)
     """Tokens of prompt and answer that the request may come to."""
-    client: str = ""
+    client = ""
     """The name that the caller gives itself, for rules that ask."""
     route: Route | None = None
     key_id: str | None = None
     lease: Lease | None = None
     """Of the key: what is reserved with it until the request is accounted, or goes on with another one."""
-    foreseen: int = 1
+    foreseen = 1
     """Tokens that are reserved with the key: `most` together, where the request's size tells them."""
-    stream: bool = False
-    status: int = 0
+    stream = False
+    status = 0
     first_byte: float | None = None
-    usage: Usage = _NOTHING
+    usage = Usage()
     """As the provider told it."""
-    sent: bool = False
+    sent = False
     """Whether the provider was sent the request."""
-    answered: bool = False
+    answered = False
     """Whether its answer, a good one, has begun."""
-    came_bytes: int = 0
+    came_bytes = 0
     """Of the answer."""
-    came_last: bytes = b""
+    came_last = b""
     """The last piece of it that is longer than the mark of a stream's end."""
-    retries: int = 0
-    fallbacks: int = 0
+    retries = 0
+    fallbacks = 0
     failed_version: int | None = None
     """Of the provider's client: one on trial that was asked first, and failed."""
     error_code: str | None = None
-    cancelled: bool = False
-    read_at: float = 0.0
+    cancelled = False
+    read_at = 0.0
     """When the request had come whole, less what was spent on it before."""
-    upstream_seconds: float = 0.0
+    upstream_seconds = 0.0
     """How long the provider was waited for."""
-    explained: bool = False
+    explained = False
     """Whether the caller asked for the path that the request took."""
-    path: list[str] = field(default_factory=list)
+    path: tuple[str, ...] = ()
     """What each attempt met: a status, or an error's code. Only for a caller who asked."""
-    dropped: str = ""
+    dropped = ""
     """Names of what the provider's protocol could not say."""
-    hiding: Hiding = _NOT_HIDING
-    """Of the key that this request is sent with."""
-    complete: bool = False
+    hiding = Hiding()
+    """Of the key that this request is sent with; one that holds no secret serves all."""
+    complete = False
     """Whether all is over but the last bytes."""
+
+    def __init__(self, send: Send, serving: Serving, protocol: Surface) -> None:
+        self.send = send
+        self.serving = serving
+        self.protocol = protocol
+        self.began = time.perf_counter()
+        self.at = utc_now()
+        self.id = f"req_{_random(128):032x}"
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the head of the answer."""
         self.status = status
-        shown = [header for header in headers if not self.hiding.shows(header[1])]
+        shown = self.hiding.headers(headers)
         await self.send({"type": "http.response.start", "status": status, "headers": [*shown, *self._own_headers()]})
 
     async def more(self, body: bytes) -> None:
@@ -140,13 +139,13 @@ class Exchange:
             if self.lease:
                 self.lease.release()
                 self.lease = None
-            self.route, self.key_id, self.dropped, self.hiding = route, None, "", _NOT_HIDING
+            self.route, self.key_id, self.dropped, self.hiding = route, None, "", Exchange.hiding
             self.failed_version = None
 
     def passed_by(self, met: str) -> None:
         """Note what an attempt met, for a caller who asked."""
         if self.explained and self.route:
-            self.path.append(f"{self.route.spec.provider} {self.key_id or 'no key'} {met}")
+            self.path += (f"{self.route.spec.provider} {self.key_id or 'no key'} {met}",)
 
     def came(self, chunk: bytes) -> None:
         """Note a piece of the answer, and the time of the first."""
@@ -159,12 +158,12 @@ class Exchange:
         """Write the usage row, unless that was done."""
         if not self.complete:
             self.complete = True
-            event = self._event()
+            row = self._row()
             if self.answered and self.error_code in _BROKE_OFF and self.route:
                 self.serving.traffic.broke_off(self.route.spec.provider)
             if self.hold is not None:
-                self.hold.settle(*charged(event, self.serving.prices))
-            self.serving.account(event, self.lease)
+                self.hold.settle(*charged(row, self.serving.prices))
+            self.serving.account(row, self.lease)
 
     def _own_headers(self) -> list[tuple[bytes, bytes]]:
         own = [(b"x-request-id", self.id.encode()), (b"x-modelscan-generation", b"%d" % self.generation)]
@@ -194,9 +193,10 @@ class Exchange:
     def _said(self) -> int:
         return said_tokens(self.came_bytes, self.came_last, stream=self.stream)
 
-    def _event(self) -> UsageEvent:
-        usage, estimated = self._used()
-        asked = (self.route.spec.provider, self.route.model) if self.route and self.sent else None
+    def _row(self) -> UsageEvent:
+        """What is known of it, and not as usual."""
+        route, (usage, estimated) = self.route, self._used()
+        asked = (route.spec.provider, route.model) if route and self.sent else None
         cost, price_id = cost_of(
             self.serving.prices,
             asked,
@@ -205,38 +205,62 @@ class Exchange:
             error_code=self.error_code,
             operation=self.operation,
         )
-        return UsageEvent(
-            request_id=self.id,
-            at=self.at,
+        row: UsageEvent = {
+            "request_id": self.id,
+            "at": self.at,
             # What led nowhere may be anything, such as a key that was put into the wrong field.
-            asked_model=(self.asked_model if self.route else redact(self.asked_model[:_READ_NAME]))[:_LONGEST_NAME],
-            provider=self.route.spec.provider if self.route else None,
-            model=self.route.model if self.route else None,
-            key_id=self.key_id,
-            status=self.status or CLIENT_LEFT,
-            stream=self.stream,
-            cancelled=self.cancelled,
-            prompt_tokens=usage.prompt,
-            completion_tokens=usage.completion,
-            cached_tokens=usage.cached,
-            cache_write_tokens=usage.cache_write,
-            reasoning_tokens=usage.reasoning,
-            media_tokens=None if usage.media is None else usage.media._asdict(),
-            latency_ms=(time.perf_counter() - self.began) * 1000,
-            first_byte_ms=None if self.first_byte is None else (self.first_byte - self.began) * 1000,
-            error_code=self.error_code,
-            generation=self.generation,
-            operation=self.operation,
-            client=self.client[:_LONGEST_NAME] or None,
-            estimated=estimated,
-            retries=self.retries,
-            fallbacks=self.fallbacks,
-            token_id=self.caller.token.id if self.caller else None,
-            cost_usd=cost,
-            price_id=price_id,
-            sdk_version=self.route.version if self.route and self.sent else None,
-            failed_version=self.failed_version,
-        )
+            "asked_model": (self.asked_model if route else redact(self.asked_model[:_READ_NAME]))[:_LONGEST_NAME],
+            "status": self.status or CLIENT_LEFT,
+            "latency_ms": (time.perf_counter() - self.began) * 1000,
+            "generation": self.generation,
+            "prompt_tokens": usage.prompt,
+            "completion_tokens": usage.completion,
+        }
+        if route:
+            row["provider"], row["model"] = route.spec.provider, route.model
+            if self.sent:
+                row["sdk_version"] = route.version
+        if self.key_id:
+            row["key_id"] = self.key_id
+        if self.caller:
+            row["token_id"] = self.caller.token.id
+        if self.first_byte is not None:
+            row["first_byte_ms"] = (self.first_byte - self.began) * 1000
+        if cost is not None:
+            row["cost_usd"] = cost
+        if price_id:
+            row["price_id"] = price_id
+        if estimated:
+            row["estimated"] = True
+        if usage[2:] != _NO_PARTS:
+            _add_parts(row, usage)
+        self._add_unusual(row)
+        return row
+
+    def _add_unusual(self, row: UsageEvent) -> None:
+        if self.operation != "chat":
+            row["operation"] = self.operation
+        if self.stream:
+            row["stream"] = True
+        if self.cancelled:
+            row["cancelled"] = True
+        if self.error_code:
+            row["error_code"] = self.error_code
+        if self.client:
+            row["client"] = self.client[:_LONGEST_NAME]
+        if self.retries:
+            row["retries"] = self.retries
+        if self.fallbacks:
+            row["fallbacks"] = self.fallbacks
+        if self.failed_version is not None:
+            row["failed_version"] = self.failed_version
+
+
+def _add_parts(row: UsageEvent, usage: Usage) -> None:
+    row["cached_tokens"], row["cache_write_tokens"] = usage.cached, usage.cache_write
+    row["reasoning_tokens"] = usage.reasoning
+    if usage.media is not None:
+        row["media_tokens"] = usage.media._asdict()
 
 
 @lru_cache(1024)

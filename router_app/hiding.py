@@ -1,10 +1,13 @@
 """Keeps the upstream key from the caller: a provider that quotes it in an answer quotes it to us alone."""
 
+from collections.abc import Sequence
+
 from modelscan.redaction import REDACTED
 
-__all__ = ["HIDDEN", "Hiding"]
+__all__ = ["HIDDEN", "Headers", "Hiding"]
 
 HIDDEN = REDACTED.encode()
+Headers = Sequence[tuple[bytes, bytes]]
 _LEAST = 8
 """Bytes; a shorter key, such as the `none` of a local server, would take ordinary words out of answers."""
 
@@ -34,9 +37,11 @@ class Hiding:
         rest, self._rest = self._rest, b""
         return rest
 
-    def shows(self, value: bytes) -> bool:
-        """Whether the secret stands in it."""
-        return bool(self._secret) and self._secret in value
+    def headers(self, headers: Headers) -> Headers:
+        """Those in whose value the secret does not stand."""
+        if not self._secret or self._secret not in b"\n".join([value for _, value in headers]):
+            return headers
+        return [header for header in headers if self._secret not in header[1]]
 
     def _begun(self, data: bytes) -> int:
         """How many bytes at the end of `data` are a beginning of the secret."""

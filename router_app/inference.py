@@ -18,7 +18,6 @@ from modelscan.errors import (
     WrongEndpoint,
 )
 from modelscan.types import Operation
-from modelscan.usage.estimate import reserved
 from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
 from router_app.admission import Uses, admitted
@@ -76,10 +75,13 @@ class Inference:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = scope["headers"]
         told = dict(headers)
-        exchange = Exchange(send, self._serving, self._protocol, explained=told.get(_EXPLAIN) == b"1")
+        exchange = Exchange(send, self._serving, self._protocol)
         exchange.operation = self.named
-        exchange.client = told.get(_CLIENT, b"").decode("latin-1")
-        passed = [header for header in headers if header[0] in self._passed]
+        if _EXPLAIN in told:
+            exchange.explained = told[_EXPLAIN] == b"1"
+        if _CLIENT in told:
+            exchange.client = told[_CLIENT].decode("latin-1")
+        passed = [header for header in headers if header[0] in self._passed] if self._passed else []
         try:
             if self._serving.current is None:  # Tokens are read before what is served: nobody slips in.
                 await self._serving.routing()
@@ -198,7 +200,7 @@ async def _relay_stream(exchange: Exchange, answer: UpstreamAnswer, headers: Hea
     await exchange.start(answer.status, headers)
     last = b""
     try:
-        async for chunk in answer.chunks():
+        while chunk := await answer.read():
             exchange.came(chunk)
             if passed := relay.feed(chunk):
                 await exchange.more(passed)

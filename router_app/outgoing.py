@@ -1,9 +1,8 @@
 """A request as it goes to one provider."""
 
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import NamedTuple
-
-from pydantic import SecretStr
 
 from modelscan.clients.registry import Route
 from modelscan.errors import ServiceUnavailable
@@ -38,9 +37,16 @@ def static(route: Route, passed: Headers) -> list[tuple[bytes, bytes]]:
     return [*(dict((_JSON,)) | static | dict(passed)).items()]
 
 
-def keyed(headers: Headers, auth: Auth, secret: SecretStr) -> list[tuple[bytes, bytes]]:
+def keyed(headers: Headers, auth: Auth, secret: bytes) -> list[tuple[bytes, bytes]]:
     """The headers, and the one that carries the key."""
-    return [*headers, (auth.header.lower().encode(), f"{auth.scheme} {secret.get_secret_value()}".strip().encode())]
+    name, before = _carrier(auth.header, auth.scheme)
+    return [*headers, (name, before + secret)]
+
+
+@lru_cache
+def _carrier(header: str, scheme: str) -> tuple[bytes, bytes]:
+    """The header's name, and what stands before the key in it."""
+    return header.lower().encode(), f"{scheme} ".lstrip().encode()
 
 
 def filled(route: Route, url: str) -> str:

@@ -95,7 +95,7 @@ class Passing(Inference):
             return
         await exchange.start(answer.status, headers)
         try:
-            async for chunk in answer.chunks():
+            while chunk := await answer.read():
                 exchange.came(chunk)
                 await exchange.more(chunk)
         except UpstreamFailed as error:  # Sound or a picture that is cut: the caller's connection is cut, too.

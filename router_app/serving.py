@@ -123,12 +123,12 @@ class Serving:
     def account(self, event: UsageEvent, lease: Lease | None = None) -> None:
         """Journal a request; its key's counters learn what it used. On a full disk the journal holds it."""
         if lease is not None:  # As `queries/key_windows.sql` counts the row after a restart.
-            if event.status in REFUSING:
+            if event["status"] in REFUSING:
                 lease.release()
             else:
-                lease.settle((event.prompt_tokens or 0) + (event.completion_tokens or 0))
+                lease.settle((event.get("prompt_tokens") or 0) + (event.get("completion_tokens") or 0))
         try:
             self._journal.append(event)
         except OSError as error:
-            _log.exception("the usage of request %s could not be written", event.request_id)
+            _log.exception("the usage of request %s could not be written", event["request_id"])
             self._parts.set("journal", "down", f"The last row could not be written: {error.strerror}.")

@@ -65,7 +65,7 @@ class Translating:
         last, fault = b"", None
         try:
             if lines or comes_piece_by_piece(answer.headers):
-                async for chunk in answer.chunks():
+                while chunk := await answer.read():
                     exchange.came(chunk)
                     await self._tell(stream, stream.feed(chunk), headers)
                     if stream.failed:

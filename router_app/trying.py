@@ -78,7 +78,7 @@ class _Trying:
         self._upstream = upstream
         self._route = route
         self._headers = static(route, [])
-        self._keyed = keyed(self._headers, route.spec.auth, usable.secret)
+        self._keyed = keyed(self._headers, route.spec.auth, usable.secret_bytes)
 
     async def models(self) -> list[Call]:
         """None where the provider has no such list."""
@@ -121,9 +121,9 @@ class _Trying:
 
 async def _detail(answer: UpstreamAnswer) -> str:
     """How many models are listed, or what the provider says of its refusal."""
-    body = bytearray()
+    body, plain = bytearray(), unpacked(answer)
     try:
-        async for chunk in unpacked(answer).chunks():
+        while chunk := await plain.read():
             body += chunk
             if len(body) > _MOST_BYTES:
                 break

@@ -1,7 +1,6 @@
 """Answers of providers that pack them though they were asked not to: unpacked, so that they can be read and told."""
 
 import zlib
-from collections.abc import AsyncIterator, Iterator
 
 from modelscan.errors import UpstreamFailed
 from router_app.upstream import Headers, UpstreamAnswer
@@ -24,36 +23,42 @@ def unpacked(answer: UpstreamAnswer) -> UpstreamAnswer:
 class _Unpacked:
     def __init__(self, answer: UpstreamAnswer) -> None:
         self._answer = answer
+        self._packed = zlib.decompressobj(_EITHER)
+        self._rest = b""
+        """What came, and is not unpacked yet."""
+        self._empty = True
         self.status = answer.status
         self.headers: Headers = [header for header in answer.headers if header[0] != b"content-encoding"]
 
     async def begun(self) -> None:
         await self._answer.begun()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body's bytes as they arrive; raises UpstreamFailed where they cannot be unpacked, or break off."""
-        packed = zlib.decompressobj(_EITHER)
-        empty = True
-        async for chunk in self._answer.chunks():
-            empty = False
-            for piece in _pieces(packed, chunk):
-                yield piece
-        if not (packed.eof or empty):
+    async def read(self) -> bytes:
+        """The body's next bytes; raises UpstreamFailed where they cannot be unpacked, or break off."""
+        while True:
+            if piece := self._piece():
+                return piece
+            self._rest = await self._answer.read()
+            if not self._rest:
+                break
+            self._empty = False
+        if not (self._packed.eof or self._empty):
             raise _failed()
+        return b""
 
     async def aclose(self) -> None:
         await self._answer.aclose()
 
-
-def _pieces(packed: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
-    while chunk and not packed.eof:
-        try:
-            piece = packed.decompress(chunk, _AT_ONCE)
-        except zlib.error as error:
-            raise _failed() from error
-        chunk = packed.unconsumed_tail
-        if piece:
-            yield piece
+    def _piece(self) -> bytes:
+        """What can be unpacked of what came; what follows the end is none of it."""
+        packed, piece = self._packed, b""
+        while self._rest and not (piece or packed.eof):
+            try:
+                piece = packed.decompress(self._rest, _AT_ONCE)
+            except zlib.error as error:
+                raise _failed() from error
+            self._rest = packed.unconsumed_tail
+        return piece
 
 
 def _failed() -> UpstreamFailed:

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import Collection, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
 
@@ -39,8 +39,8 @@ class UpstreamAnswer(Protocol):
         """Return once the body has begun, or is over; raises UpstreamFailed. What has begun is still to be read."""
         ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body's bytes as they arrive; raises UpstreamFailed when it breaks off."""
+    async def read(self) -> bytes:
+        """The body's next bytes, as they arrive; nothing at its end. Raises UpstreamFailed when it breaks off."""
         ...
 
     async def aclose(self) -> None:
@@ -117,11 +117,9 @@ class _LibraryAnswer:
     async def begun(self) -> None:
         self._first = await self._next()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def read(self) -> bytes:
         chunk, self._first = self._first or await self._next(), None
-        while chunk:
-            yield chunk
-            chunk = await self._next()
+        return chunk
 
     async def _next(self) -> bytes:
         """Empty at the end."""

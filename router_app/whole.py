@@ -18,14 +18,15 @@ _LINES = (b"application/x-ndjson", b"application/jsonl", b"application/x-jsonlin
 
 async def whole_body(exchange: Exchange, answer: UpstreamAnswer) -> bytes:
     """All of it; raises UpstreamFailed past a limit."""
-    body, began = bytearray(), time.perf_counter()
-    async for chunk in answer.chunks():
+    began, pieces, size = time.perf_counter(), [], 0
+    while chunk := await answer.read():
         exchange.came(chunk)
-        body += chunk
-        if len(body) > _LONGEST_ANSWER:
+        pieces.append(chunk)
+        size += len(chunk)
+        if size > _LONGEST_ANSWER:
             raise UpstreamFailed(f"The provider answered more than {_LONGEST_ANSWER} bytes at once.", hint="Stream it.")
     exchange.upstream_seconds += time.perf_counter() - began
-    return bytes(body)
+    return b"".join(pieces)
 
 
 def json_of(body: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import Literal
 
 from pydantic import SecretStr
@@ -25,6 +26,11 @@ class UsableKey(Frozen):
 
     key: ApiKey
     secret: SecretStr
+
+    @cached_property
+    def secret_bytes(self) -> bytes:
+        """As it is sent, and looked for in answers: with each request, so it is made once."""
+        return self.secret.get_secret_value().encode()
 
 
 def add_key(

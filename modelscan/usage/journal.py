@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import deque
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -127,9 +126,9 @@ class Journal:
 
 
 def _line(event: UsageEvent) -> bytes:
-    asked = event.asked_model[:_ASKED_CHARACTERS]
-    if asked is not event.asked_model or not asked.isascii():
-        event = replace(event, asked_model=storable(asked))
+    asked = event["asked_model"]
+    if len(asked) > _ASKED_CHARACTERS or not asked.isascii():
+        event = {**event, "asked_model": storable(asked[:_ASKED_CHARACTERS])}
     return orjson.dumps(event, str, orjson.OPT_APPEND_NEWLINE)  # A Decimal is written as its text.
 
 

@@ -17,6 +17,8 @@ class Origin(NamedTuple):
     """As it is resolved and, for TLS, named: without brackets, in its ASCII form."""
     port: int
     tls: bool
+    key: str
+    """Of dictionaries: a text knows its hash, where that of a tuple is reckoned each time."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -43,4 +45,5 @@ def address_of(url: str) -> Address:
         raise ValueError("it is no http(s) URL of a host")
     secure = parsed.scheme == "https"
     port = parsed.port or (443 if secure else 80)
-    return Address(Origin(parsed.raw_host.decode(), port, secure), parsed.raw_path, parsed.netloc)
+    host = parsed.raw_host.decode()
+    return Address(Origin(host, port, secure, f"{parsed.scheme}://{host}:{port}"), parsed.raw_path, parsed.netloc)

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from typing import NamedTuple, cast
 
 import httptools
@@ -43,7 +42,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._longest_wait = min(limits.first_byte_seconds, limits.idle_seconds)
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -56,7 +55,7 @@ class Connection(asyncio.Protocol):
 
     def _reset(self, *, busy: bool) -> None:
         self._busy = busy
-        # llhttp goes on from one answer to the next; a fresh parser costs 2 µs and cannot be in a strange state.
+        # llhttp goes on from one answer to the next; a fresh parser costs 0.5 µs and cannot be in a strange state.
         self._parser = httptools.HttpResponseParser(self)
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
@@ -87,17 +86,25 @@ class Connection(asyncio.Protocol):
     async def ask(self, head: bytes, body: bytes, within: float) -> None:
         """Send a request and wait for the head of its answer: `status` and `headers`. Raises Broken.
 
-        `within` is how many seconds the whole exchange may take, body and all.
+        `within` is how many seconds the whole exchange may take, body and all. Where this fails, or is cancelled, the
+        connection is closed.
         """
+        try:
+            await self._ask(head, body, within)
+        except BaseException:
+            self.abort()
+            raise
+
+    async def _ask(self, head: bytes, body: bytes, within: float) -> None:
         self._reset(busy=True)
         transport = self._transport
         if transport is None or self._lost:
             raise Broken("it was closed meanwhile", unanswered=True)
-        self._active = self._sent = now = self._loop.time()
+        self._active = self._sent = now = self.loop.time()
         self._until, self._within = now + within, within
         if self._timer is None or self._timer.when() > self._until:
             self._stop_timer()
-            self._timer = self._loop.call_later(min(self._longest_wait, within), self._look)
+            self._timer = self.loop.call_later(min(self._longest_wait, within), self._look)
         if len(body) <= _SLICE:
             transport.write(head + body)
         else:
@@ -114,25 +121,23 @@ class Connection(asyncio.Protocol):
                 raise self._fault
             await self._wait()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body's bytes as they arrive. Raises Broken after what came before the fault."""
-        while True:
-            if self._pieces:
-                data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-                self._pieces.clear()
-                self._waiting = 0
-                if self._paused:
-                    self._paused = False
-                    self._active = self._loop.time()
-                    assert self._transport is not None
-                    self._transport.resume_reading()
-                yield data
-            elif self._complete:
-                return
-            elif self._fault:
+    async def read(self) -> bytes:
+        """The body's next bytes, as they arrive; nothing at its end. Raises Broken after what came before the fault."""
+        while not self._pieces:
+            if self._complete:
+                return b""
+            if self._fault:
                 raise self._fault
-            else:
-                await self._wait()
+            await self._wait()
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces.clear()
+        self._waiting = 0
+        if self._paused:
+            self._paused = False
+            self._active = self.loop.time()
+            assert self._transport is not None
+            self._transport.resume_reading()
+        return data
 
     def abort(self) -> None:
         """Close at once; what is under way is lost."""
@@ -150,10 +155,10 @@ class Connection(asyncio.Protocol):
                 return
             transport.write(view[start : start + _SLICE])
             await self._writable.wait()
-            self._active = self._sent = self._loop.time()
+            self._active = self._sent = self.loop.time()
 
     async def _wait(self) -> None:
-        self._waiter = self._loop.create_future()
+        self._waiter = self.loop.create_future()
         try:
             await self._waiter
         finally:
@@ -176,7 +181,7 @@ class Connection(asyncio.Protocol):
         if not self._busy or self._complete:
             self._break("it sent what nobody had asked for")
             return
-        self._active = self._loop.time()
+        self._active = self.loop.time()
         self._answering = True
         try:
             self._parser.feed_data(data)
@@ -275,7 +280,7 @@ class Connection(asyncio.Protocol):
         self._timer = None
         if self._lost or not self._busy or self._complete:
             return
-        limits, now = self._limits, self._loop.time()
+        limits, now = self._limits, self.loop.time()
         if self._body_began:
             limit, since = limits.idle_seconds, now if self._paused else self._active
         else:
@@ -286,7 +291,7 @@ class Connection(asyncio.Protocol):
             self._break(f"nothing came for {limit:g} s", late=True)
         else:
             wait = min(since + limit, self._until) - now
-            self._timer = self._loop.call_later(min(wait, self._longest_wait), self._look)
+            self._timer = self.loop.call_later(min(wait, self._longest_wait), self._look)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

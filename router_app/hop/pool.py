@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from typing import Any
 
@@ -22,7 +22,7 @@ __all__ = ["PooledUpstream"]
 _CONNECT_SECONDS = 10.0
 _KEPT_SECONDS = 30.0
 _MOST_IDLE = 256
-_OWN = f"user-agent: modelscan/{__version__}\r\naccept: */*\r\naccept-encoding: identity\r\n".encode()
+_OWN = f"user-agent: modelscan/{__version__}\r\naccept: */*\r\naccept-encoding: identity".encode()
 _OWN_LINES = 6
 
 
@@ -66,8 +66,9 @@ class PooledUpstream:
         self._resolve = resolve
         self._make_library = library or (lambda: LibraryUpstream(allowed_private, http2=True))
         self._library: Upstream | None = None
-        self._of_library: set[Origin] = set()
-        self._idle: dict[Origin, deque[tuple[float, Connection]]] = {}
+        self._of_library: set[str] = set()
+        self._idle: dict[str, deque[tuple[float, Connection]]] = {}
+        """By the key of the origin."""
         self._count = 0
         self._sweeper: asyncio.TimerHandle | None = None
         self._closed = False
@@ -80,13 +81,14 @@ class PooledUpstream:
         A request on a connection that the other side had closed meanwhile is sent once more, on a new one.
         """
         address = _address(url)
-        if address.origin in self._of_library:
+        if address.origin.key in self._of_library:
             return await self._by_library(address.origin, method, url, headers, body, within)
         head = _head(method, address, headers, len(body))
         connection = self._taken(address.origin)
         if connection is not None:
             try:
-                return await self._asked(connection, address.origin, head, body, within)
+                await connection.ask(head, body, within)
+                return PooledAnswer(self, address.origin, connection)
             except Broken as error:
                 if not error.unanswered:
                     raise _failed(address.origin, error) from error
@@ -95,7 +97,8 @@ class PooledUpstream:
         except _OnlyHttp2:
             return await self._by_library(address.origin, method, url, headers, body, within)
         try:
-            return await self._asked(connection, address.origin, head, body, within)
+            await connection.ask(head, body, within)
+            return PooledAnswer(self, address.origin, connection)
         except Broken as error:
             if connection.speaks_http2:  # What it was sent was no request in its eyes.
                 return await self._by_library(address.origin, method, url, headers, body, within)
@@ -118,29 +121,22 @@ class PooledUpstream:
         if not connection.reusable or self._closed or self._count >= self._most_idle:
             connection.abort()
             return
-        self._idle.setdefault(origin, deque()).append((asyncio.get_running_loop().time(), connection))
+        waiting = self._idle.get(origin.key)
+        if waiting is None:
+            waiting = self._idle[origin.key] = deque()
+        waiting.append((connection.loop.time(), connection))
         self._count += 1
         if self._sweeper is None:
-            self._sweeper = asyncio.get_running_loop().call_later(self._kept_seconds, self._sweep)
-
-    async def _asked(
-        self, connection: Connection, origin: Origin, head: bytes, body: bytes, within: float
-    ) -> "PooledAnswer":
-        try:
-            await connection.ask(head, body, within)
-        except BaseException:
-            connection.abort()
-            raise
-        return PooledAnswer(self, origin, connection)
+            self._sweeper = connection.loop.call_later(self._kept_seconds, self._sweep)
 
     async def _by_library(self, origin: Origin, *asked: Any) -> UpstreamAnswer:
-        self._of_library.add(origin)
+        self._of_library.add(origin.key)
         self._library = self._library or self._make_library()
         return await self._library.send(*asked)
 
     def _taken(self, origin: Origin) -> Connection | None:
         """The idle connection that was used last: the others can grow old and go."""
-        waiting = self._idle.get(origin)
+        waiting = self._idle.get(origin.key)
         while waiting:
             _, connection = waiting.pop()
             self._count -= 1
@@ -186,12 +182,12 @@ class PooledUpstream:
         """Close what was idle for too long, and forget what the other side closed."""
         now = asyncio.get_running_loop().time()
         self._sweeper = None
-        for origin, waiting in tuple(self._idle.items()):
+        for key, waiting in tuple(self._idle.items()):
             while waiting and (now - waiting[0][0] >= self._kept_seconds or not waiting[0][1].open):
                 waiting.popleft()[1].abort()
                 self._count -= 1
             if not waiting:
-                del self._idle[origin]
+                del self._idle[key]
         if self._idle:
             self._sweeper = asyncio.get_running_loop().call_later(self._kept_seconds / 2, self._sweep)
 
@@ -214,12 +210,11 @@ class PooledAnswer:
         except Broken as error:
             raise _failed(self._origin, error) from error
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """The body's bytes as they arrive; raises UpstreamFailed when it breaks off."""
+    async def read(self) -> bytes:
+        """The body's next bytes, as they arrive; nothing at its end. Raises UpstreamFailed when it breaks off."""
         assert self._connection is not None
         try:
-            async for chunk in self._connection.chunks():
-                yield chunk
+            return await self._connection.read()
         except Broken as error:
             raise _failed(self._origin, error) from error
 
@@ -240,10 +235,9 @@ def _address(url: str) -> Address:
 
 
 def _head(method: str, address: Address, headers: Headers, length: int) -> bytes:
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
-    head = b"%b %b HTTP/1.1\r\nhost: %b\r\n%bcontent-length: %d\r\n%b\r\n" % (
-        method.encode(), address.target, address.host, _OWN, length, lines,
-    )  # fmt: skip
+    first = b"%b %b HTTP/1.1\r\nhost: %b\r\n%b" % (method.encode(), address.target, address.host, _OWN)
+    lines = [first, *map(b": ".join, headers), b"content-length: %d\r\n\r\n" % length]
+    head = b"\r\n".join(lines)
     if not head.count(b"\n") == head.count(b"\r") == len(headers) + _OWN_LINES + 1 or b"\0" in head:
         # Which one is not said: it may hold the key.
         raise UpstreamFailed(

@@ -3,7 +3,7 @@
 import itertools
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from modelscan.catalog import usage
 from modelscan.catalog.database import Database
@@ -17,7 +17,7 @@ def an_event(at: datetime, **more: Any) -> UsageEvent:
     """A good answer of acme/anvil unless told otherwise."""
     fields: dict[str, Any] = {"asked_model": "anvil", "provider": "acme", "model": "anvil", "status": 200}
     fields |= {"latency_ms": 100.0, "generation": 1}
-    return UsageEvent(request_id=f"r{next(_NUMBERS)}", at=at, **fields | more)
+    return cast(UsageEvent, {"request_id": f"r{next(_NUMBERS)}", "at": at, **fields, **more})
 
 
 def take_in(database: Database, *events: UsageEvent) -> int:

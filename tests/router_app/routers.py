@@ -17,7 +17,7 @@ from modelscan.codegen.publish import publish_files
 from modelscan.codegen.render import render_client, render_test
 from modelscan.reference import create_reference, serve
 from modelscan.settings import Settings, ensure_data_dir
-from modelscan.types import Auth, CanaryTerms, ClientSpec, Kept, Level, Model, SdkVersion, ValidationReport
+from modelscan.types import Auth, CanaryTerms, ClientSpec, Kept, Level, Model, SdkVersion, UsageEvent, ValidationReport
 from modelscan.wire import protocol_named
 from router_app.app import create_app
 from router_app.bounded import BoundedHttp
@@ -41,12 +41,15 @@ __all__ = [
     "routed_to_reference",
     "scripted",
     "sdk",
+    "with_all",
 ]
 
 TOKEN = "a-token-for-tests"
 KEY = "sk-upstream-0123456789"
 T = TypeVar("T")
 NO_AUTH = Auth(kind="none")
+_LEFT_OUT = dict.fromkeys(UsageEvent.__annotations__) | dict.fromkeys(("cancelled", "estimated", "stream"), False)
+_LEFT_OUT |= {"operation": "chat", "retries": 0, "fallbacks": 0}
 
 
 def a_spec(base_url: str, provider: str = "acme", models: Sequence[str] = ("echo",), **more: Any) -> ClientSpec:
@@ -124,7 +127,12 @@ def chat_body(model: str, content: str = "hi", **more: Any) -> dict[str, Any]:
 
 def journal_rows(settings: Settings) -> list[dict[str, Any]]:
     files = sorted(settings.journal_dir.glob("*.jsonl"))
-    return [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return [with_all(json.loads(line)) for file in files for line in file.read_text().splitlines()]
+
+
+def with_all(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the journal, with the members that it leaves out."""
+    return {**_LEFT_OUT, **row}
 
 
 async def eventually(probe: Callable[[], object], seconds: float = 10.0) -> None:

@@ -19,7 +19,7 @@ from modelscan.types import ClientSpec, Level, SdkVersion, utc_now
 from modelscan.wire import protocol_named
 from tests.places import settings_in
 from tests.router_app.hop.wires import Wire, request_on, served
-from tests.router_app.routers import Router, a_spec, routed, sdk
+from tests.router_app.routers import Router, a_spec, routed, sdk, with_all
 
 __all__ = [
     "Act",
@@ -106,8 +106,7 @@ class Standing:
     def last_row(self) -> dict[str, Any]:
         """The usage row that was written last."""
         file = max(self.router.settings.journal_dir.glob("*.jsonl"))
-        row: dict[str, Any] = json.loads(file.read_bytes()[-4096:].splitlines()[-1])
-        return row
+        return with_all(json.loads(file.read_bytes()[-4096:].splitlines()[-1]))
 
     def last_usage(self) -> tuple[int | None, int | None]:
         """The prompt's and the answer's tokens in it, as the provider told them."""

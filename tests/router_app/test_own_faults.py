@@ -1,7 +1,6 @@
 """Faults of our own: each is answered or broken off, and leaves its row."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
 
@@ -44,6 +43,7 @@ class Faltering:
 
     status = 200
     headers = ((b"content-type", b"text/event-stream"),)
+    said = False
 
     async def send(self, *_: object, **__: object) -> "Faltering":
         return self
@@ -51,9 +51,11 @@ class Faltering:
     async def begun(self) -> None:
         """At once."""
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        yield b"data: {}\n\n"
-        raise LookupError("a bug")
+    async def read(self) -> bytes:
+        if self.said:
+            raise LookupError("a bug")
+        self.said = True
+        return b"data: {}\n\n"
 
     async def aclose(self) -> None:
         """Nothing is held."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx2
@@ -139,6 +138,7 @@ def test_sound_that_breaks_off_cuts_the_connection_and_leaves_its_row(settings: 
     class Breaking:
         status = 200
         headers = ((b"content-type", b"audio/mpeg"),)
+        said = False
 
         async def send(self, *_: object, **__: object) -> "Breaking":
             return self
@@ -146,9 +146,11 @@ def test_sound_that_breaks_off_cuts_the_connection_and_leaves_its_row(settings: 
         async def begun(self) -> None:
             """At once."""
 
-        async def chunks(self) -> AsyncIterator[bytes]:
-            yield SOUND
-            raise UpstreamFailed("It broke off.")
+        async def read(self) -> bytes:
+            if self.said:
+                raise UpstreamFailed("It broke off.")
+            self.said = True
+            return SOUND
 
         async def aclose(self) -> None:
             """Nothing is held."""

@@ -11,8 +11,11 @@ from tests.router_app.peers import Endless, Scripted
 
 
 async def body_of(answer: UpstreamAnswer) -> bytes:
+    body = b""
     try:
-        return b"".join([chunk async for chunk in answer.chunks()])
+        while chunk := await answer.read():
+            body += chunk
+        return body
     finally:
         await answer.aclose()
 

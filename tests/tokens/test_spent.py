@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -39,7 +39,8 @@ def a_row(number: int, ago: float, **more: Any) -> UsageEvent:
         "token_id": "tok_app",
         "cost_usd": usd("0.5"),
     }
-    return UsageEvent(request_id=f"req_{number}", at=datetime.fromtimestamp(NOON - ago, UTC), **{**row, **more})
+    at = datetime.fromtimestamp(NOON - ago, UTC)
+    return cast(UsageEvent, {"request_id": f"req_{number}", "at": at, **row, **more})
 
 
 def taken_in(database: Database, *rows: UsageEvent) -> None:

@@ -5,11 +5,10 @@ import os
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -42,7 +41,7 @@ os.kill(os.getpid(), 9)
 
 def event(request_id: str, **more: Any) -> UsageEvent:
     fields: dict[str, Any] = {"at": utc_now(), "asked_model": "m", "status": 200, "latency_ms": 2.0, "generation": 1}
-    return UsageEvent(request_id=request_id, **fields | more)
+    return cast(UsageEvent, {"request_id": request_id, **fields, **more})
 
 
 @pytest.fixture
@@ -108,10 +107,8 @@ def test_a_row_keeps_all_that_its_event_says(database: Database, folder: Path) -
     assert [row.pop(f"{name}_tokens") for name in Media._fields] == [1, 2, 3, 4]
     row["media_tokens"] = told.media_tokens
     beside = {"batch", "latency_bucket", "first_byte_bucket"}
-    assert UsageEvent(**{name: value for name, value in row.items() if name not in beside}) == replace(
-        told, at=row["at"]
-    )
-    assert abs(row["at"] - told.at) < timedelta(milliseconds=1)
+    assert {name: value for name, value in row.items() if value and name not in beside} == {**told, "at": row["at"]}
+    assert abs(row["at"] - told["at"]) < timedelta(milliseconds=1)
     journal.close()
 
 

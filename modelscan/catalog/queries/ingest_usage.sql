@@ -2,6 +2,8 @@ CREATE TEMP TABLE fresh AS
 SELECT
     * EXCLUDE (media_tokens) REPLACE (
         coalesce(operation, 'chat') AS operation,
+        coalesce(stream, false) AS stream,
+        coalesce(cancelled, false) AS cancelled,
         coalesce(estimated, false) AS estimated,
         try_cast(cost_usd AS DECIMAL(18, 12)) AS cost_usd,
         coalesce(retries, 0) AS retries,

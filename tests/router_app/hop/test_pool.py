@@ -158,7 +158,7 @@ def test_an_answer_that_is_let_go_before_its_end_takes_its_connection_with_it() 
     async def story() -> None:
         async with served(serve) as server, pooled() as upstream:
             answer = await upstream.send("POST", server.url, [], b"")
-            assert await anext(answer.chunks()) == b"he"
+            assert await answer.read() == b"he"
             await answer.aclose()
             await answer.aclose()
             await eventually(lambda: gone)

@@ -113,7 +113,10 @@ async def pooled(
 
 async def body_of(answer: UpstreamAnswer) -> bytes:
     """All of it, let go of at the end."""
+    body = b""
     try:
-        return b"".join([chunk async for chunk in answer.chunks()])
+        while chunk := await answer.read():
+            body += chunk
+        return body
     finally:
         await answer.aclose()
