@@ -84,8 +84,6 @@ class Exchange:
     """How long the provider was waited for."""
     explained = False
     """Whether the caller asked for the path that the request took."""
-    path: tuple[str, ...] = ()
-    """What each attempt met: a status, or an error's code. Only for a caller who asked."""
     dropped = ""
     """Names of what the provider's protocol could not say."""
     hiding = Hiding()
@@ -97,6 +95,8 @@ class Exchange:
         self.send = send
         self.serving = serving
         self.protocol = protocol
+        self.path: list[str] = []
+        """What each attempt met: a status, or an error's code. Only for a caller who asked."""
         self.began = time.perf_counter()
         self.at = utc_now()
         self.id = f"req_{_random(128):032x}"
@@ -145,7 +145,7 @@ class Exchange:
     def passed_by(self, met: str) -> None:
         """Note what an attempt met, for a caller who asked."""
         if self.explained and self.route:
-            self.path += (f"{self.route.spec.provider} {self.key_id or 'no key'} {met}",)
+            self.path.append(f"{self.route.spec.provider} {self.key_id or 'no key'} {met}")
 
     def came(self, chunk: bytes) -> None:
         """Note a piece of the answer, and the time of the first."""

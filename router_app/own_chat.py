@@ -68,7 +68,7 @@ async def own_chat(
             await asyncio.to_thread(health.settle_chat, database, chat, Decimal(0))
             return None
     event, case = await _sent_and_counted(serving, route, body, lease, at)
-    await asyncio.to_thread(health.settle_chat, database, chat, event.cost_usd)
+    await asyncio.to_thread(health.settle_chat, database, chat, event.get("cost_usd"))
     return case
 
 
@@ -78,7 +78,8 @@ async def _sent_and_counted(
     began = time.perf_counter()
     answer = await _sent(serving, route, body, lease)
     event = _event(serving, route, answer, len(body), at, seconds=time.perf_counter() - began)
-    event.key_id = lease.key_id if lease else None
+    if lease:
+        event["key_id"] = lease.key_id
     serving.account(event, lease)
     well = answer.status is not None and answer.status < 500
     case = CaseResult(
@@ -87,7 +88,7 @@ async def _sent_and_counted(
         outcome="passed" if well else "skipped",
         detail=answer.detail,
         status=answer.status,
-        seconds=event.latency_ms / 1000,
+        seconds=event["latency_ms"] / 1000,
     )
     return event, case
 
@@ -95,7 +96,7 @@ async def _sent_and_counted(
 async def _sent(serving: Serving, route: Route, body: bytes, lease: Lease | None) -> _Answer:
     headers = static(route, [])
     if lease:
-        headers = keyed(headers, route.spec.auth, lease.usable.secret)
+        headers = keyed(headers, route.spec.auth, lease.usable.secret_bytes)
     try:
         found = await serving.upstream.send("POST", filled(route, route.url), headers, body, _WITHIN_SECONDS)
         if lease:  # The pool learns what the provider thinks of the key, as from any request.
@@ -107,9 +108,9 @@ async def _sent(serving: Serving, route: Route, body: bytes, lease: Lease | None
 
 
 async def _read(answer: UpstreamAnswer) -> bytes:
-    body = bytearray()
+    body, plain = bytearray(), unpacked(answer)
     try:
-        async for chunk in unpacked(answer).chunks():
+        while chunk := await plain.read():
             body += chunk
             if len(body) > _MOST_BYTES:
                 raise UpstreamFailed(f"It answered more than {_MOST_BYTES} bytes to the smallest chat.")
