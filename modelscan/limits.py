@@ -115,13 +115,15 @@ class Window(Generic[Amount]):
 
     def reserve(self, amount: Amount, now: float) -> "Held[Amount]":
         """Keep `amount` for a request that begins; whether there is `room` is the caller's question."""
-        self.turn(now)
+        if not self.began <= now < self.until:
+            self.turn(now)
         self.reserved += amount
         return Held(self, amount)
 
     def count(self, amount: Amount, now: float) -> None:
         """Count what is used at once, and never given back."""
-        self.turn(now)
+        if not self.began <= now < self.until:
+            self.turn(now)
         self.used += amount
 
     def restore(self, used: Amount, now: float) -> None:

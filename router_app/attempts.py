@@ -99,7 +99,7 @@ class Attempts:
         try:
             found = await self._serving.upstream.send("POST", url, sent, body, within)
             if found.status < 300:
-                await _begun(found)
+                await found.begun()
         except UpstreamFailed as error:
             if not self._trial:
                 circuits.failed(self._provider, error.message)
@@ -192,14 +192,6 @@ class Attempts:
         asked = wait_seconds(found.headers) if found else None
         wait = policy.retry_seconds * 2**failures * random.uniform(0.5, 1.5) if asked is None else asked  # noqa: S311 - a pause
         return wait if wait <= policy.longest_retry_seconds else None
-
-
-async def _begun(found: UpstreamAnswer) -> None:
-    try:
-        await found.begun()
-    except BaseException:
-        await found.aclose()
-        raise
 
 
 def _none_now(provider: str, waiting: Waiting) -> ModelScanError:

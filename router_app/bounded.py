@@ -12,7 +12,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from modelscan.errors import InvalidInput
-from router_app.cycle import Cycle
+from router_app.cycle import TASK, Cycle
 from router_app.problems import HeadTooLarge, HeadTooSlow, answer_for
 
 __all__ = ["BoundedHttp"]
@@ -57,8 +57,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
         if (cycle := self.cycle) is not None:
-            cycle.disconnected = not cycle.response_complete
-            cycle.hear()
+            cycle.leave()
         self.flow.resume_writing()
         self.transport.close()
         self.parser = None  # type: ignore[assignment]  # which knows this object, and is known by it
@@ -151,7 +150,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start(self, cycle: Cycle) -> None:
         cycle.task = task = self.loop.create_task(cycle.run(self.app))
-        cycle.scope["modelscan.task"] = task
+        cycle.scope[TASK] = task
         self.tasks.add(task)
 
     # How long is waited, and for how much.

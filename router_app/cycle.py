@@ -8,14 +8,15 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Message, Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 
-__all__ = ["Cycle"]
+__all__ = ["LEFT", "TASK", "Cycle"]
 
-_STATUS_LINES = {
-    status: f"HTTP/1.1 {status} {phrase}\r\n".encode()
-    for phrases in [{int(one): one.phrase for one in HTTPStatus}]
-    for status in range(100, 600)
-    for phrase in [phrases.get(status, "")]
-}
+LEFT = "modelscan.left"
+"""Of a scope: what is called as soon as the caller has left without the whole answer, where the application set it."""
+TASK = "modelscan.task"
+"""Of a scope: the task that answers. To look it up costs 1 µs."""
+
+_PHRASES = {int(one): one.phrase for one in HTTPStatus}
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}".encode() for status in range(100, 600)}
 _TEXT = bytes(byte for byte in range(256) if byte >= 32 and byte != 127) + b"\t"
 """What may stand in a header's line."""
 _SMALL = 64 * 1024
@@ -108,6 +109,13 @@ class Cycle:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
+    def leave(self) -> None:
+        """The caller has left."""
+        self.disconnected = not self.response_complete
+        self.hear()
+        if self.disconnected and (told := self.scope.get(LEFT)) is not None:
+            told()
+
     # What the application calls.
 
     async def run(self, app: ASGIApp) -> None:
@@ -174,26 +182,23 @@ class Cycle:
 
     def _begin(self, status: int, headers: Any) -> None:
         """A head whose body comes as a whole waits for it; one whose body comes piece by piece goes out at once."""
-        told, usual = dict(headers), self._connection.usual_lines()
-        if b"close" in told.get(b"connection", b"").lower():
-            self.keep_alive = False
-        lines = [_STATUS_LINES[status][:-2], *map(b": ".join, headers)]
-        if not self.keep_alive and b"connection" not in told:
+        told, lines = dict(headers), [_STATUS_LINES[status], *map(b": ".join, headers)]
+        closes = b"close" in told.get(b"connection", b"").lower()
+        if not (self.keep_alive or closes):
             lines.append(b"connection: close")
         length = told.get(b"content-length")
-        if length is not None:
-            self._expected = int(length)
-        elif self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY:
-            self._chunked = True
-            if b"transfer-encoding" not in told:
-                lines.append(b"transfer-encoding: chunked")
+        chunked = length is None and self.scope["method"] != "HEAD" and status not in _WITHOUT_BODY
+        if chunked and b"transfer-encoding" not in told:
+            lines.append(b"transfer-encoding: chunked")
         head = b"\r\n".join(lines)
         # A value that holds a line's end would be a header of its own.
         if head.translate(None, _TEXT) != b"\r\n" * (len(lines) - 1):
             raise RuntimeError("a header holds what is no text")
-        self._started, self._waits_for_100 = True, False
-        head = b"%b\r\n%b\r\n" % (head, usual)
-        if self._chunked:
+        self._started, self._waits_for_100, self._chunked = True, False, chunked
+        self._expected = int(length or 0)
+        self.keep_alive = self.keep_alive and not closes
+        head = b"%b\r\n%b\r\n" % (head, self._connection.usual_lines())
+        if chunked:
             self._transport.write(head)
         else:
             self._head = head

@@ -1,6 +1,7 @@
 """Answers /health from the first moment, and lets all else wait until the application behind it is there."""
 
 import asyncio
+from collections.abc import Awaitable
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -26,11 +27,8 @@ class Doorway:
         self._app = app
         self._there.set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._app is None:
-            await self._wait(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return (self._app or self._wait)(scope, receive, send)
 
     async def _wait(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/health":

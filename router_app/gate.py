@@ -6,6 +6,7 @@ from typing import Literal
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelscan.errors import ServiceUnavailable
+from router_app.cycle import TASK
 from router_app.noting import Notes
 from router_app.problems import CODE, answer_for
 
@@ -88,8 +89,7 @@ class Gated:
         if scope["type"] != "http" or scope["path"].startswith(_ALWAYS_OPEN):
             await self._app(scope, receive, send)
             return
-        # To look it up costs 1 µs, and who waits for the caller to leave needs it, too.
-        task = scope["modelscan.task"] = scope.get("modelscan.task") or asyncio.current_task()
+        task = scope.get(TASK) or asyncio.current_task()
         assert task is not None
         try:
             self._gate.enter(task)

@@ -31,7 +31,7 @@ from router_app.sse import Relay
 from router_app.translating import Translating
 from router_app.unpacking import unpacked
 from router_app.upstream import Headers, UpstreamAnswer
-from router_app.watch import Watch, Watches
+from router_app.watch import Watch
 from router_app.whole import comes_piece_by_piece, is_event_stream, usage_in, whole_body
 
 __all__ = ["Inference"]
@@ -69,7 +69,6 @@ class Inference:
         """In usage rows."""
         self._uses: Uses = "nothing" if operation == "count_tokens" else "prompt and answer"
         self._max_body = max_body
-        self._watches = Watches()
         self._passed = frozenset(name.encode() for name in protocol.passed_headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,7 +89,7 @@ class Inference:
             body = await _read(receive, self._max_body)
             exchange.body_bytes = len(body)
             exchange.read_at = time.perf_counter() - at_the_door
-            with Watch(receive, exchange, self._watches, scope.get("modelscan.task")):
+            with Watch(scope, exchange):
                 await self._answer(exchange, passed, body)
         except TooLarge as error:
             await exchange.refuse(error)

@@ -208,7 +208,11 @@ class PooledAnswer:
         try:
             await self._connection.begun()
         except Broken as error:
+            await self.aclose()
             raise _failed(self._origin, error) from error
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def read(self) -> bytes:
         """The body's next bytes, as they arrive; nothing at its end. Raises UpstreamFailed when it breaks off."""
