@@ -2,9 +2,7 @@
 
 import random
 import time
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
 
 from starlette.types import Send
 
@@ -14,7 +12,7 @@ from modelscan.keys.lease import Lease
 from modelscan.redaction import redact
 from modelscan.tokens.account import Account, Hold
 from modelscan.types import UsageEvent, utc_now
-from modelscan.usage.estimate import reserved, said_tokens, used_up_to
+from modelscan.usage.estimate import said_tokens, used_up_to
 from modelscan.wire import Surface, Usage
 from router_app.charges import charged
 from router_app.costing import cost_of

@@ -18,6 +18,7 @@ from modelscan.errors import (
     WrongEndpoint,
 )
 from modelscan.types import Operation
+from modelscan.usage.estimate import reserved
 from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
 from router_app.admission import Uses, admitted

@@ -130,7 +130,7 @@ class UsageEvent(TypedDict, total=False):
     """How often a provider was asked again, with another key too."""
     fallbacks: int
     """How many candidates were tried or passed over before the one that `provider` and `model` name."""
-    sdk_version: int | None = None
+    sdk_version: int | None
     """The version of its provider's client that it was sent with; None where it was not sent."""
-    failed_version: int | None = None
+    failed_version: int | None
     """One on trial that was asked first and failed, so that `sdk_version` was asked."""
