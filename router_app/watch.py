@@ -16,7 +16,7 @@ class Watch:
     The connection tells of that itself (`LEFT`): to await it in a task of its own would cost more than all the rest.
     """
 
-    __slots__ = ("_exchange", "_left", "_task")
+    __slots__ = ("_exchange", "_left", "_scope", "_task")
 
     def __init__(self, scope: Scope, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -24,13 +24,14 @@ class Watch:
         task = scope.get(TASK) or asyncio.current_task()
         assert task is not None
         self._task: asyncio.Task[object] = task
-        scope[LEFT] = self._leave
+        self._scope = scope
 
     def __enter__(self) -> None:
-        """From now on."""
+        self._scope[LEFT] = self._leave
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> bool:
         """Whether the cancellation was this watch's own, and ends here."""
+        del self._scope[LEFT]  # Else all that belongs to a request would hold each other, for the collector to find.
         return kind is asyncio.CancelledError and self._left and self._task.uncancel() == 0
 
     def _leave(self) -> None:
