@@ -102,7 +102,7 @@ def said_tokens(size: int, last: bytes, *, stream: bool) -> int:
     if not stream:
         return estimated_tokens(size)
     events = last.count(b"data:") or last.count(b"\n") or 1
-    return round(size * events / (len(last) or _EVENT_BYTES))
+    return max(round(size * events / (len(last) or _EVENT_BYTES)), 1) if size else 0
 
 
 def used_up_to(told: Usage, sent_bytes: int, said: int) -> Usage:
