@@ -2,7 +2,7 @@ import asyncio
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -14,13 +14,18 @@ from modelscan.catalog.generations import FileGenerations
 from modelscan.reference import create_reference
 from modelscan.settings import RedisSettings, Settings
 from modelscan.shared.sharing import Sharing
+from modelscan.shared.wants import Grant, Refusal, State, Want
+from modelscan.tokens.account import Account
+from modelscan.tokens.book import TokenBook
 from modelscan.types import Auth
 from router_app.following import follow
 from router_app.joining import heard, joined
 from router_app.shared_rows import SharedRows
-from router_app.sharing import counted, exact
+from router_app.sharing import SharedLimits, counted, exact
+from tests.keys.keyring import Clock, chosen, key_id, pool_of
 from tests.redis_server import RedisServer, redis_server
 from tests.router_app.routers import KEY, Router, a_spec, eventually, routed
+from tests.tokens.accounts import a_token
 
 OTHER_KEY = "sk-other-0123456789ab"
 
@@ -287,3 +292,51 @@ def test_without_a_url_nothing_of_it_is_imported() -> None:
     code = f"import sys, router_app.process; print({found})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+class Stuck(Sharing):
+    """Never answers; whoever waits is told by being cancelled."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def reserve(self, hold: str, wants: Sequence[Want]) -> Grant | Refusal:
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+@pytest.mark.parametrize("what", ["token", "key"])
+def test_a_caller_who_leaves_while_others_are_asked_holds_nothing(what: str) -> None:
+    async def story() -> None:
+        pool, book, stuck = pool_of(Clock(), "sk-only", daily=2), TokenBook(Clock()), Stuck()
+        limits = SharedLimits(stuck, book, pool)
+        account = Account(a_token(rpm=2, daily_tokens=100), book.clock())
+        hold = account.reserve(60, Decimal(0), book.clock())
+        work = limits.admit("req_1", account, hold) if what == "token" else limits.key("req_1", "acme", 1, ())
+        asking = asyncio.ensure_future(work)
+        await stuck.asked.wait()
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        if what == "token":
+            assert [(use.used, use.held) for use in account.uses(book.clock())] == [(0, 0), (0, 0)]
+            assert account.running == 0
+        else:
+            assert chosen(pool)
+            assert chosen(pool)
+
+    asyncio.run(story())
+
+
+def test_a_token_without_limits_is_nobodys_business_and_strange_windows_are_passed_over() -> None:
+    async def story() -> None:
+        pool, book = pool_of(Clock(), "sk-only", daily=2), TokenBook(Clock())
+        limits = SharedLimits(Stuck(), book, pool)
+        account = Account(a_token(), book.clock())
+        await limits.admit("req_1", account, account.reserve(60, Decimal(0), book.clock()))
+        await limits.admit("req_2", None, None)
+        for window in ("token/gone/rpm@1", "key/acme/gone/daily@1", "what@1", f"key/acme/{key_id('sk-only')}/daily@1"):
+            limits.heard(window, State(1, 0))
+        assert pool.windows("acme", key_id("sk-only"))["daily"].elsewhere == 0
+
+    asyncio.run(story())
