@@ -154,6 +154,8 @@ class Service:
             await self._step("rules", self._load_rules())
             await self._step("prices", self._load_prices())
             await self._step("keys", self._keyring.load(only_if_news=not everything))
+            if everything and self.serving.shared is not None:
+                self.serving.shared.changed()
         registry = self.serving.current
         assert registry is not None
         return registry

@@ -47,6 +47,10 @@ class SharedLimits:
         """`1/3` where this router grants by its share alone; else empty."""
         return f"1/{self._sharing.routers}" if self._sharing.lost else ""
 
+    def changed(self) -> None:
+        """Tokens or keys have other limits: what was used before is in the usage rows."""
+        self._sharing.compare_soon()
+
     async def admit(self, request_id: str, account: Account | None, hold: Hold | None) -> None:
         """Have all routers grant what this one has held for a request; raises TokenLimited, BudgetSpent."""
         if account is None or hold is None:

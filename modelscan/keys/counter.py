@@ -84,7 +84,10 @@ class Counter:
     def take(self, usable: UsableKey) -> None:
         """Heed what the operator set since."""
         self.usable, key = usable, usable.key
-        self.requests.limit, self.tokens.limit, self.day.limit = key.rpm, key.tpm, key.daily
+        for window, limit in zip(self.windows, (key.rpm, key.tpm, key.daily), strict=True):
+            if window.limit is None and limit is not None:
+                window.restored = window.used  # Nobody else was told of it while there was no limit.
+            window.limit = limit
 
     def needed(self, tokens: int) -> int:
         """What a request of `tokens` must find free; one beyond a minute's limit gets a minute of its own."""

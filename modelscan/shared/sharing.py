@@ -100,6 +100,10 @@ class Sharing:
         self._counts.take(hold, fitting)
         return Grant(hold, fitting, (), self._settle)
 
+    def compare_soon(self) -> None:
+        """There may be a limit that is new, and counts what was used before it."""
+        self._checks = _CHECKS
+
     async def open(self) -> bool:
         """Reach Redis, if it is there; whether it is."""
         with suppress(ConnectionError):
