@@ -23,6 +23,7 @@ DEPLOYMENTS = (
         tags=("modelscan", "scheduled"),
         schedule="rediscover_catalog",
         whole_catalogue=True,
+        goes_on=True,
     ),
     Deployment(
         refresh_prices,
@@ -31,6 +32,7 @@ DEPLOYMENTS = (
         tags=("modelscan", "scheduled"),
         schedule="refresh_prices",
         whole_catalogue=True,
+        goes_on=True,
     ),
     Deployment(
         verify_clients,

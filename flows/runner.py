@@ -17,7 +17,7 @@ from tasks.bench import guarded_settings
 from tasks.deploying import Deployment, deploy
 from tasks.running.forks import Forks
 from tasks.running.home import WarmHome
-from tasks.running.leftovers import crash_leftovers
+from tasks.running.leftovers import settle_leftovers
 from tasks.running.supervisor import Supervisor
 from tasks.running.zygote import serve
 
@@ -95,7 +95,7 @@ async def _serve(wake: asyncio.Event, deployments: Sequence[Deployment], forks: 
             _say(state="starting", detail=f"waiting for the Prefect API ({type(error).__name__})")
             await asyncio.sleep(_POLL_SECONDS)
         rows = await deploy(client, deployments, settings.schedules)
-        await crash_leftovers(client, rows)
+        await settle_leftovers(client, rows)
         _say(state="ready", deployments=sorted(row.name for row in rows.values()))
         supervisor = Supervisor(client, rows, forks, settings)
         try:

@@ -41,6 +41,8 @@ class Deployment(NamedTuple):
     """The setting `schedules.<schedule>` says when it runs by itself; empty: it runs on demand alone."""
     whole_catalogue: bool = False
     """Whether a run may take `runner.catalogue_seconds`, where others have `discovery.run_seconds`."""
+    goes_on: bool = False
+    """Whether a run whose runner was killed is executed again: it does not repeat what it had finished."""
 
     def seconds(self, settings: Settings) -> float:
         """How long one run of it may take."""

@@ -63,7 +63,7 @@ def test_it_waits_for_the_api_and_ends_what_runs_when_it_is_ended(
         for name, fake in {
             "get_client": Client,
             "deploy": deploy,
-            "crash_leftovers": crash,
+            "settle_leftovers": crash,
             "Supervisor": supervised.of,
             "guarded_settings": Settings,
             "_POLL_SECONDS": 0.01,
