@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from modelscan.catalog import versions
 from modelscan.catalog.generations import Generations
 from router_app.service import Service
 
@@ -25,9 +26,17 @@ async def _reload(service: Service, *, everything: bool) -> None:
     """Until it succeeds: what was announced is not announced again."""
     while True:
         try:
+            if everything and await _knows_less(service):
+                return
             await service.reload(everything=everything)
         except Exception as error:  # noqa: BLE001 - the edge of the process: /health and the log tell
             _log.error("what was published could not be taken up, and is tried again: %s", error)
             await asyncio.sleep(_AGAIN_SECONDS)
         else:
             return
+
+
+async def _knows_less(service: Service) -> bool:
+    """Whether the catalogue was taken away and made anew: what is served goes on being served."""
+    served = service.serving.current
+    return served is not None and await asyncio.to_thread(versions.generation, service.database) < served.generation
