@@ -45,14 +45,18 @@ class Client:
         self.names.append(state.name)
 
 
-@pytest.mark.parametrize("pid", [None, "", f"{HERE}:999999999", f"{HERE}:x", f"{HERE}:{os.getppid()}"])
+@pytest.mark.parametrize(
+    "pid",
+    [None, "", f"{HERE}:999999999", f"{HERE}:x", f"{HERE}:{os.getppid()}"],
+    ids=["none", "empty", "no process", "no number", "another program"],
+)
 def test_a_run_whose_runner_is_gone_has_crashed(pid: str | None) -> None:
     client = Client(pid)
     asyncio.run(settled(client))
     assert client.states == {client.runs[0].id: "The runner that executed it was killed: ask for it again."}
 
 
-@pytest.mark.parametrize("pid", [our_pid(), "elsewhere:1"])
+@pytest.mark.parametrize("pid", [our_pid(), "elsewhere:1"], ids=["this runner", "another host"])
 def test_a_run_of_this_runner_or_of_another_host_is_left_alone(pid: str) -> None:
     client = Client(pid)
     asyncio.run(settled(client))
