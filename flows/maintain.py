@@ -11,6 +11,7 @@ from tasks.bench import the_bench
 from tasks.maintaining import (
     Done,
     keep_discoveries,
+    keep_history,
     keep_journal,
     keep_prefect,
     keep_records,
@@ -23,10 +24,11 @@ __all__ = ["maintain"]
 
 @flow(name="maintain", flow_run_name="maintain", persist_result=False)
 async def maintain() -> State[Any]:
-    """Remove what is old (usage, journal, answers of sources, discoveries, Prefect's runs), and say what is left."""
+    """Remove what is old (usage, journal, history, answers of sources, discoveries, Prefect's runs), and say so."""
     bench = await asyncio.to_thread(the_bench)
     done, failed = list[Done](), list[str]()
-    steps: tuple[Any, ...] = (keep_usage, keep_journal, keep_records, keep_discoveries, keep_prefect)
+    # History before the answers of sources that it names.
+    steps: tuple[Any, ...] = (keep_usage, keep_journal, keep_history, keep_records, keep_discoveries, keep_prefect)
     for step in steps:
         state: State[Done] = await step(bench, return_state=True)
         if state.is_completed():

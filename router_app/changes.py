@@ -1,6 +1,7 @@
 """The admin API's part about changes: listed, streamed, approved and rejected."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ __all__ = ["Changes"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _FURTHEST = 2**53
+_GONE = "What lies between is kept no longer. GET /api/changes lists what counts."
 _AGAIN = "retry: 2000\n\n"
 
 
@@ -76,6 +78,10 @@ class Changes:
     async def _told(self, after: int | None) -> AsyncIterator[str]:
         yield _AGAIN
         async for line in self._feed.lines(after):
+            if line and after is not None and line.seq > after + 1:
+                yield event("gap", json.dumps({"after": after, "next": line.seq, "hint": _GONE}), id_=line.seq - 1)
+            if line:
+                after = line.seq
             yield event("change", line.model_dump_json(), id_=line.seq) if line else HEARTBEAT
 
 

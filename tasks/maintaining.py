@@ -12,7 +12,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
 
-from modelscan.catalog.forgetting import forget_discoveries, forget_records
+from modelscan.catalog.forgetting import forget_discoveries, forget_history, forget_records
 from modelscan.types import utc_now
 from modelscan.usage.journal import sweep
 from modelscan.usage.upkeep import Upkeep
@@ -21,7 +21,16 @@ from tasks.logs import run_logger
 from tasks.reporting import table
 from tasks.retention import forget_runs, vacuumed
 
-__all__ = ["Done", "keep_discoveries", "keep_journal", "keep_prefect", "keep_records", "keep_usage", "report"]
+__all__ = [
+    "Done",
+    "keep_discoveries",
+    "keep_history",
+    "keep_journal",
+    "keep_prefect",
+    "keep_records",
+    "keep_usage",
+    "report",
+]
 
 _RECORD = re.compile(r"\b[0-9a-f]{16}\b")
 
@@ -52,6 +61,14 @@ async def keep_journal(bench: Bench) -> Done:
     days = bench.settings.usage.retention_days
     removed = await asyncio.to_thread(sweep, bench.settings.journal_dir, timedelta(days=days))
     return _told("journal", f"{removed} leftovers", f"rejected segments: {days} days")
+
+
+@task(name="maintain", task_run_name="history", cache_policy=NO_CACHE, persist_result=False)
+async def keep_history(bench: Bench) -> Done:
+    """Changes and their feed, letters, activations and changes of health that decide nothing any more."""
+    days = bench.settings.database.history_days
+    count = await asyncio.to_thread(forget_history, bench.database, utc_now() - timedelta(days=days))
+    return _told("history", f"{count} rows", f"{days} days, and what still decides something")
 
 
 @task(name="maintain", task_run_name="source answers", cache_policy=NO_CACHE, persist_result=False)

@@ -17,6 +17,7 @@ __all__ = ["VIEWS", "ask"]
 
 _OWN = "SELECT * FROM catalogue."
 VIEWS: Mapping[str, str] = {
+    "activations": f"{_OWN}activations",
     "changes": f"{_OWN}drift_events",
     "clients": f"{_OWN}sdk_versions",
     "decisions": f"{_OWN}decisions",

@@ -1,4 +1,4 @@
-"""Removes old runs of discoveries, and what sources answered once, from the catalogue; never what something names."""
+"""Removes old runs, old answers of sources and old history from the catalogue; never what something names."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,7 +7,7 @@ from modelscan.catalog.connection import Connection
 from modelscan.catalog.database import Database
 from modelscan.catalog.rows import query, rows
 
-__all__ = ["forget_discoveries", "forget_records"]
+__all__ = ["forget_discoveries", "forget_history", "forget_records"]
 
 _OWN = (
     "source_records",
@@ -19,6 +19,14 @@ _OWN = (
     "usage_latencies",
 )
 """Tables that do not keep a record: itself, what rests on it, what only tells of it, and what never names one."""
+_HISTORY = (
+    query("forget_drift_feed"),
+    query("forget_drift"),
+    "DELETE FROM drift_outbox WHERE created_at < $before",
+    query("forget_activations"),
+    query("forget_health"),
+)
+"""The feed first: a change that a line of it tells is kept."""
 
 
 def forget_records(database: Database, before: datetime, named: Iterable[str] = ()) -> int:
@@ -46,6 +54,21 @@ def forget_discoveries(database: Database, before: datetime) -> int:
     with database.write() as connection:
         connection.execute("DELETE FROM discovery_logs WHERE list_contains(?, id)", [old])
     return len(old)
+
+
+def forget_history(database: Database, before: datetime) -> int:
+    """Remove what was told of before that: changes with their feed and letters, activations, changes of health.
+
+    Kept is what decides anything still: changes that are held or were rejected and each field's newest, activations of
+    versions that can be served or were rolled back, each provider's last state. Returns how many rows.
+    """
+    with database.write() as connection:
+        return sum(_removed(connection, sql, before) for sql in _HISTORY)
+
+
+def _removed(connection: Connection, sql: str, before: datetime) -> int:
+    (row,) = connection.execute(sql, {"before": before}).fetchall()
+    return int(row[0])
 
 
 def _named(connection: Connection) -> set[str]:

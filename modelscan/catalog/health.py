@@ -17,12 +17,9 @@ _LAST_FIRST = '"at" DESC, rowid DESC'
 
 def record(database: Database, changes: tuple[HealthChange, ...]) -> int:
     """Store changes, in their order; returns how many were news. One that another router told already is not: the
-    state is the one that the provider's last row says. Rows of more than a year ago are removed."""
+    state is the one that the provider's last row says."""
     with database.write() as connection:
-        stored = sum(_stored(connection, one) for one in changes)
-        if changes:
-            connection.execute('DELETE FROM health_changes WHERE "at" < ?', [changes[-1].at - _KEPT])
-    return stored
+        return sum(_stored(connection, one) for one in changes)
 
 
 def _stored(connection: Connection, change: HealthChange) -> bool:

@@ -46,6 +46,8 @@ class DatabaseSettings(_Section):
     """The catalogue's file; a relative path is taken from the data directory."""
     wait_seconds: float = Field(default=30.0, gt=0)
     """How long to wait for another process that holds the file."""
+    history_days: int = Field(default=366, ge=32, le=36_500)
+    """How long changes, their feed, activations and changes of health are kept; longer than any letter is sent."""
 
 
 class ServerSettings(_Section):

@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx2
 
 from modelscan.catalog import drift, drift_outbox, prices, records
 from modelscan.catalog.database import Database
+from modelscan.catalog.forgetting import forget_history
 from modelscan.settings import DriftSettings, Settings
-from modelscan.types import DriftEvent, DriftKind, DriftState, Fact
+from modelscan.types import DriftEvent, DriftKind, DriftState, Fact, utc_now
 from router_app.event_stream import EventStream
 from tests.catalog.samples import record
 from tests.drift.looks import change
@@ -172,6 +174,36 @@ def test_the_stream_goes_on_behind_the_last_event_that_was_had(settings: Setting
             await eventually(lambda: not router.service.change_feed.listening)
 
     asyncio.run(story())
+
+
+def test_who_comes_back_behind_lines_that_are_kept_no_longer_is_told_of_the_gap(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            _, _, last = stored(router, MOVED, change(), change(model="large"))
+            forget_history(Database(settings.database_path), utc_now() + timedelta(days=1))
+            admin = {"authorization": f"Bearer {TOKEN}"}
+            for had, begins in (("0", "gap"), ("1", "gap"), ("2", "change")):
+                headers = {**admin, "last-event-id": had}
+                async with router.http.stream("GET", "/api/changes/stream", headers=headers) as answer:
+                    told = [line async for line in lines(answer, 3)]
+                assert told[:2] == [f"id: {2 if begins == 'gap' else 3}", f"event: {begins}"]
+                data = json.loads(told[2].removeprefix("data: "))
+                if begins == "gap":
+                    assert (data["after"], data["next"]) == (int(had), 3)
+                else:
+                    assert data["event"]["id"] == last
+
+    asyncio.run(story())
+
+
+async def lines(answer: httpx2.Response, count: int) -> AsyncIterator[str]:
+    """The first lines of the first event."""
+    async for line in answer.aiter_lines():
+        if line and not line.startswith("retry"):
+            yield line
+            count -= 1
+        if not count:
+            return
 
 
 def test_a_stream_ends_as_the_service_restarts(settings: Settings) -> None:

@@ -66,6 +66,7 @@ def test_each_step_removes_what_is_old_and_says_so(bench: Bench, monkeypatch: py
     steps = (
         maintaining.keep_usage,
         maintaining.keep_journal,
+        maintaining.keep_history,
         maintaining.keep_records,
         maintaining.keep_discoveries,
         maintaining.keep_prefect,
@@ -74,6 +75,7 @@ def test_each_step_removes_what_is_old_and_says_so(bench: Bench, monkeypatch: py
     assert [(one.what, one.removed) for one in done] == [
         ("usage", "0 old rows; 1 batches added up"),
         ("journal", "1 leftovers"),
+        ("history", "0 rows"),
         ("source answers", "1 superseded"),
         ("discoveries", "1 runs"),
         ("prefect", "7 flow runs, 9 artifacts; 0.0 MiB given back"),
@@ -115,7 +117,7 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(monkeypatch: pytest.Mo
     async def report(*what: object) -> None:
         told.append(what[1:])
 
-    steps = ("keep_usage", "keep_journal", "keep_records", "keep_discoveries", "keep_prefect")
+    steps = ("keep_usage", "keep_journal", "keep_history", "keep_records", "keep_discoveries", "keep_prefect")
     for name in steps:
         monkeypatch.setattr(module, name, Step(name, fault if name == "keep_records" else ""))
     monkeypatch.setattr(module, "the_bench", lambda: None)
@@ -125,4 +127,4 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(monkeypatch: pytest.Mo
     failed = [f"keep_records: {fault}"] if fault else []
     assert told == [(done, failed)]
     assert state.is_failed() is bool(fault)
-    assert (f"1 of 5 steps failed: keep_records: {fault}" if fault else "keep_usage: 1") in str(state.message)
+    assert (f"1 of 6 steps failed: keep_records: {fault}" if fault else "keep_usage: 1") in str(state.message)
