@@ -14,6 +14,7 @@ from modelscan.clients.keeping import source_of
 from modelscan.errors import error_from_code
 from modelscan.types import Discovery, Identifier
 from modelscan.usage.asking import asked_stats
+from router_app.auth import actor_of
 from router_app.bodies import AddProvider, Discover, Generate, Judge, has_body, read_body, wait_seconds
 from router_app.changes import Changes
 from router_app.dossiers import Dossiers
@@ -137,7 +138,7 @@ class Admin:
         wait = wait_seconds(request)
         asked = await read_body(request, Judge) if has_body(request) else Judge()
         judged = await self._service.discoveries.judge(
-            request.path_params["id"], approved=approved, reason=asked.reason
+            request.path_params["id"], approved=approved, reason=asked.reason, actor=actor_of(request)
         )
         return await self._outcome(judged, wait) if approved else JSONResponse(judged.model_dump(mode="json"))
 

@@ -6,14 +6,17 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from modelscan.errors import Forbidden, Unauthorized
 from router_app.door import Door, presented
 from router_app.problems import problem
 
-__all__ = ["AdminOnly", "admin_token"]
+__all__ = ["AdminOnly", "actor_of", "admin_token"]
 
+_ACTOR = "modelscan.actor"
+_ADMIN = "admin token"
 _LOOKING = frozenset({"GET", "HEAD"})
 _SEND = (
     "Send `Authorization: Bearer TOKEN` with MODELSCAN_ADMIN_TOKEN, admin.token of the data directory, or a token of a "
@@ -63,16 +66,16 @@ class AdminOnly:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            self._check(presented(scope["headers"]), scope["method"])
+            scope[_ACTOR] = self._check(presented(scope["headers"]), scope["method"])
         except (Unauthorized, Forbidden) as error:
             await problem(error)(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _check(self, found: list[bytes], method: str) -> None:
-        """Raises Unauthorized, Forbidden."""
+    def _check(self, found: list[bytes], method: str) -> str:
+        """By what it was opened. Raises Unauthorized, Forbidden."""
         if any(hmac.compare_digest(text, self._token) for text in found):
-            return
+            return _ADMIN
         if self._door.broken or not any(self._door.book.find(text) for text in found):
             raise Unauthorized("The admin token is missing or wrong.", hint=_SEND)
         token = self._door.token_of(found).token
@@ -80,3 +83,10 @@ class AdminOnly:
             raise Forbidden(f"The token {token.name} is for models, and opens nothing here.", hint=_SEND)
         if token.role == "read-only" and method not in _LOOKING:
             raise Forbidden(f"The token {token.name} may look, and change nothing.", hint=_SEND)
+        return f"token {token.name}"
+
+
+def actor_of(request: Request) -> str:
+    """Who asks the admin API: `admin token`, or `token` and the name of the one that was issued."""
+    actor: str = request.scope[_ACTOR]
+    return actor

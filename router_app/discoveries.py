@@ -76,9 +76,9 @@ class Discoveries:
             break
         return found
 
-    async def judge(self, discovery_id: str, *, approved: bool, reason: str = "") -> Discovery:
+    async def judge(self, discovery_id: str, *, approved: bool, reason: str = "", actor: str = "") -> Discovery:
         """Approve or refuse what waits; raises DiscoveryNotFound, NotWaiting."""
-        judge = partial(approvals.judge, self._database, discovery_id, approved=approved, reason=reason)
+        judge = partial(approvals.judge, self._database, discovery_id, approved=approved, reason=reason, actor=actor)
         judged = await asyncio.to_thread(judge)
         self._notify()
         return judged

@@ -14,13 +14,13 @@ from modelscan.clients.registry import Registry, Served
 from modelscan.errors import ServiceUnavailable
 from modelscan.synthesis.telling import told_versions
 from modelscan.types import CanaryTerms
+from router_app.auth import actor_of
 from router_app.bodies import Activate, RollBack, TryOut, read_body
 from router_app.service import Service
 
 __all__ = ["Versions", "told_registry"]
 
 Endpoint = Callable[[Request], Awaitable[Response]]
-_ACTOR = "operator"
 
 
 class Versions:
@@ -56,13 +56,13 @@ class Versions:
         """Serve a version; answers with what this router serves then."""
         provider, asked = request.path_params["provider"], await read_body(request, Activate)
         do = partial(activation.activate, self._database, self._folder, provider, asked.version)
-        return await self._done(provider, partial(do, actor=_ACTOR, why=asked.reason))
+        return await self._done(provider, partial(do, actor=actor_of(request), why=asked.reason))
 
     async def roll_back(self, request: Request) -> Response:
         """Serve the version before, or the one that is named."""
         provider, asked = request.path_params["provider"], await read_body(request, RollBack)
         do = partial(activation.roll_back, self._database, self._folder, provider, asked.to)
-        return await self._done(provider, partial(do, actor=_ACTOR, why=asked.reason))
+        return await self._done(provider, partial(do, actor=actor_of(request), why=asked.reason))
 
     async def try_out(self, request: Request) -> Response:
         """Have a share of the requests try a version first."""
@@ -75,12 +75,14 @@ class Versions:
             minutes=settings.canary_minutes if asked.minutes is None else asked.minutes,
         )
         do = partial(activation.try_out, self._database, provider, asked.version, terms)
-        return await self._done(provider, partial(do, actor=_ACTOR, why=asked.reason))
+        return await self._done(provider, partial(do, actor=actor_of(request), why=asked.reason))
 
     async def stop(self, request: Request) -> Response:
         """End the trial of a version."""
         provider, why = request.path_params["provider"], request.query_params.get("reason", "")[:1000]
-        return await self._done(provider, partial(activation.stop, self._database, provider, actor=_ACTOR, why=why))
+        return await self._done(
+            provider, partial(activation.stop, self._database, provider, actor=actor_of(request), why=why)
+        )
 
     async def _done(self, provider: str, do: Callable[[], object]) -> Response:
         await asyncio.to_thread(do)

@@ -36,7 +36,9 @@ def candidate_of(database: Database, discovery_id: str) -> Candidate | None:
     return Candidate.model_validate_json(found[0]) if found else None
 
 
-def judge(database: Database, discovery_id: str, *, approved: bool, reason: str = "", told: bool = False) -> Discovery:
+def judge(
+    database: Database, discovery_id: str, *, approved: bool, reason: str = "", actor: str = "", told: bool = False
+) -> Discovery:
     """Approve (it is queued for publication) or refuse (it ends). `told`: the run that waits knows it already.
 
     Raises DiscoveryNotFound; NotWaiting where there is nothing to judge, as after another's verdict.
@@ -50,7 +52,8 @@ def judge(database: Database, discovery_id: str, *, approved: bool, reason: str 
                 discovery=discovery_id,
                 state=str(found.state),
             )
-        return _judged(connection, found, Verdict(approved=approved, reason=reason, at=utc_now(), told=told))
+        verdict = Verdict(approved=approved, reason=reason, actor=actor, at=utc_now(), told=told)
+        return _judged(connection, found, verdict)
 
 
 def supersede(database: Database, provider: str, discovery_id: str) -> None:

@@ -58,6 +58,7 @@ def show(session: Session, discovery: str) -> None:
         print_table(("field", "before", "after"), ((one.field, one.before, one.after) for one in found.changes))
     if found.verdict:
         word = "Approved" if found.verdict.approved else "Refused"
+        word = f"{word} by the {found.verdict.actor}" if found.verdict.actor else word
         click.echo(f"{word}{': ' if found.verdict.reason else ''}{found.verdict.reason}")
     elif not found.ended:
         click.echo(f"Approve it: modelscan approvals approve {found.id}")

@@ -34,6 +34,8 @@ class Verdict(Frozen):
 
     approved: bool
     reason: str = ""
+    actor: str = ""
+    """`admin token`, or `token` and its name; empty where it is not known, as for a word in the Prefect UI."""
     at: AwareDatetime
     told: bool = False
     """Whether the run that waits was told."""

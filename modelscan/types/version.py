@@ -86,7 +86,7 @@ class Activation(Frozen):
     before: int | None = None
     """The version that was served until then."""
     actor: str
-    """`operator`, `canary`, or `discovery` with its id."""
+    """`admin token`, `token` and its name, `operator` (no service ran), `canary`, or `discovery` with its id."""
     why: str = ""
     counts: CanaryCounts | None = None
     """What a trial saw, where this ended one."""

@@ -38,6 +38,7 @@ def test_what_is_approved_is_queued_once(settings: Settings, more: dict[str, obj
             answer = await router.admin("POST", "/discoveries/d1/approve", **more)
             assert (answer.status_code, answer.json()["state"]) == (202, "queued")
             assert answer.json()["verdict"]["reason"] == ("fine" if more else "")
+            assert answer.json()["verdict"]["actor"] == "admin token"
             assert len(router.notified) == 1
             late = await router.admin("POST", "/discoveries/d1/refuse")
             assert (late.status_code, late.json()["code"]) == (409, "not-waiting")

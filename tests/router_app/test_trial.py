@@ -201,6 +201,11 @@ def test_the_operator_tries_activates_and_rolls_back_over_the_api(settings: Sett
                 "rolled-back",
             ]
             assert [one["why"] for one in steps[1:4]] == ["done", "", "slow"]
+            assert {one["actor"] for one in steps[:4]} == {"admin token"}
+            issued = (await router.admin("POST", "/tokens", json={"name": "ann", "role": "admin"})).json()
+            ann = {"authorization": f"Bearer {issued['token']}"}
+            await router.http.post("/api/versions/acme/rollback", json={}, headers=ann)
+            assert (await router.admin("GET", "/versions/acme/history")).json()[0]["actor"] == "token ann"
             lost = await router.admin("POST", "/versions/acme/activate", json={"version": 9})
             assert (lost.status_code, lost.json()["code"]) == (404, "version-not-found")
             assert len((await router.admin("GET", "/versions")).json()) == 2
