@@ -6,6 +6,7 @@ import time
 import pytest
 
 from modelscan.catalog.generations import FileGenerations
+from modelscan.catalog.migrate import migrate
 from modelscan.settings import Settings
 from router_app import following
 from router_app.following import follow
@@ -81,6 +82,40 @@ def test_what_cannot_be_loaded_is_tried_again(settings: Settings, monkeypatch: p
             await asyncio.to_thread(publish, settings, a_spec(BASE))
             await eventually(lambda: generation(router) == 1)
             assert faults == []
+            task.cancel()
+
+    asyncio.run(story())
+
+
+def test_what_is_served_stays_where_the_catalogue_was_made_anew_and_an_older_one_is_taken_up_when_asked(
+    settings: Settings,
+) -> None:
+    publish(settings, a_spec(BASE, models=("first",)))
+    backup = settings.database_path.read_bytes()
+    publish(settings, a_spec(BASE, models=("second",)))
+
+    def models(router: Router) -> list[str]:
+        current = router.service.serving.current
+        return [model.id for model in current.served["acme"].spec.models] if current else []
+
+    async def story() -> None:
+        async with routed(settings) as router:
+            before = router.service.serving.current
+            settings.database_path.unlink()
+            migrate(router.service.database)
+            generations = FileGenerations(router.service.database, look_seconds=0.01)
+            generations.announce(0)
+            task = asyncio.create_task(follow(router.service, generations))
+            for content in (None, backup):
+                if content:
+                    settings.database_path.write_bytes(content)
+                    generations.announce(0)
+                await asyncio.sleep(0.1)
+                assert router.service.serving.current is before
+            assert models(router) == ["second"]
+            told = (await router.admin("POST", "/reload")).json()
+            assert (told["generation"], told["problems"]) == (1, [])
+            assert models(router) == ["first"]
             task.cancel()
 
     asyncio.run(story())
