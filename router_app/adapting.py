@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from modelscan.types import ClientSpec, Quirks
 from router_app.asking import Asked
+from router_app.exchange import Exchange
 
 __all__ = ["ADAPTING", "ask_for_usage"]
 
@@ -12,18 +13,19 @@ _SOME_TOKENS = 4096
 """The limit that a provider gets who insists on one, for a model whose own is unknown."""
 
 
-def _chat_completions(asked: Asked, spec: ClientSpec, model: str) -> bool:
+def _chat_completions(asked: Asked, spec: ClientSpec, model: str, exchange: Exchange) -> bool:
     if spec.quirks.max_tokens_required or spec.quirks.max_tokens_field != _USUAL_FIELD:
-        _limit_as_it_likes(asked, spec, model)
+        _limit_as_it_likes(asked, spec, model, exchange)
     return asked.members.get("stream") is True and ask_for_usage(asked, spec)
 
 
-def _limit_as_it_likes(asked: Asked, spec: ClientSpec, model: str) -> None:
+def _limit_as_it_likes(asked: Asked, spec: ClientSpec, model: str, exchange: Exchange) -> None:
     """Name the limit of the answer as the provider's quirks say, and send one where it insists."""
     quirks, members = spec.quirks, asked.members
     if quirks.max_tokens_field == "max_completion_tokens" and "max_tokens" in members:
         if "max_completion_tokens" in members:
             asked.remove("max_tokens")
+            exchange.drop("max_tokens")
         else:
             asked.rename("max_tokens", "max_completion_tokens")
     if quirks.max_tokens_required and not {"max_tokens", "max_completion_tokens"} & members.keys():
@@ -48,7 +50,7 @@ def _as_it_is(*_: object) -> bool:
     return False
 
 
-ADAPTING: Mapping[str, Callable[[Asked, ClientSpec, str], bool]] = {
+ADAPTING: Mapping[str, Callable[[Asked, ClientSpec, str, Exchange], bool]] = {
     "openai_chat": _chat_completions,
     "anthropic_messages": _as_it_is,
 }

@@ -85,6 +85,7 @@ def _split(name: str) -> tuple[str, str]:
 def _priced(plan: Plan, account: Account, prices: PriceBook, most: tuple[int, int]) -> tuple[Plan, Decimal]:
     """Those whose price is known, and what the dearest of them may cost; who is allowed any price is asked as well."""
     any_price, dearest, groups = account.token.terms.allow_unknown_price, _ZERO, []
+    unpriced: list[str] = []
     for group in (plan.targets, plan.fallbacks):
         kept = []
         for one in group:
@@ -92,14 +93,21 @@ def _priced(plan: Plan, account: Account, prices: PriceBook, most: tuple[int, in
             if cost is not None or any_price:
                 kept.append(one)
                 dearest = max(dearest, cost or _ZERO)
+            else:
+                unpriced.append(one.name)
         groups.append(tuple(kept))
-    return _either(plan, *groups) or _refuse_unknown(plan, account), dearest
+    priced = _either(plan, *groups)
+    if priced is None:
+        _refuse_unknown(unpriced, account)
+    return priced._replace(unpriced=tuple(unpriced)) if unpriced else priced, dearest
 
 
-def _refuse_unknown(plan: Plan, account: Account) -> NoReturn:
-    name = plan.targets[0].name
+def _refuse_unknown(names: list[str], account: Account) -> NoReturn:
+    """Nobody is left: each of them is named."""
+    name = names[0]
+    those = f"price of {name} is" if len(names) == 1 else f"prices of {', '.join(names)} are"
     raise PriceUnknown(
-        f"The price of {name} is unknown, and the token {account.token.name} has a budget in dollars.",
+        f"The {those} unknown, and the token {account.token.name} has a budget in dollars.",
         hint=f"Have the operator tell it (modelscan conflicts pin {name} price.input_mtok PRICE, and so on), or allow "
         f"it: modelscan tokens limit {account.token.name} --allow-unknown-price",
         param="model",

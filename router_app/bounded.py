@@ -66,9 +66,8 @@ class BoundedHttp(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
-            wrong = "Invalid HTTP request received."
-            self.logger.warning(wrong)
-            self.send_400_response(wrong)
+            self.logger.warning("Invalid HTTP request received.")
+            self._refuse(InvalidInput("What came is no HTTP request.", hint="Speak HTTP/1.1, without TLS."))
             return
         except httptools.HttpParserUpgrade:  # There is no other protocol here; the request is answered in this one.
             self._unsupported_upgrade_warning()
@@ -186,8 +185,9 @@ class BoundedHttp(HttpToolsProtocol):
         return self.seconds if cycle.more_body and not self.flow.read_paused else float("inf")
 
     def _refuse(self, error: InvalidInput) -> None:
-        """Answer, unless the answer to the request before is on its way, and close."""
-        if self.cycle is None or self.cycle.response_complete:
+        """Answer, unless the answer to the request before, or to this one, is on its way, and close."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or (cycle.more_body and not (cycle.started or self._following)):
             self.transport.write(_answer(getattr(self, "url", b""), error))
         self.transport.close()
 
@@ -206,7 +206,7 @@ def _lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
 
 
 def _answer(path: bytes, error: InvalidInput) -> bytes:
-    answer = answer_for(path.decode("latin-1"), error)
+    answer = answer_for(path.partition(b"?")[0].decode("latin-1"), error)
     status = HTTPStatus(answer.status_code)
     headers = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
     line = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\n".encode()

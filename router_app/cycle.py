@@ -91,6 +91,11 @@ class Cycle:
         self.keep_alive = keep_alive
         self.disconnected = self.response_complete = False
 
+    @property
+    def started(self) -> bool:
+        """Whether its answer has begun."""
+        return self._started
+
     # What the connection tells.
 
     def came(self, data: bytes) -> None:

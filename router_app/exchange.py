@@ -82,8 +82,10 @@ class Exchange:
     """How long the provider was waited for."""
     explained = False
     """Whether the caller asked for the path that the request took."""
+    query = b""
+    """Of the caller's URL."""
     dropped = ""
-    """Names of what the provider's protocol could not say."""
+    """Names of what the provider is not sent: its protocol could not say it, or it must not have it."""
     hiding = Hiding()
     """Of the key that this request is sent with; one that holds no secret serves all."""
     complete = False
@@ -139,6 +141,10 @@ class Exchange:
                 self.lease = None
             self.route, self.key_id, self.dropped, self.hiding = route, None, "", Exchange.hiding
             self.failed_version = None
+
+    def drop(self, *names: str) -> None:
+        """Note what is not sent to this one, for the answer's head."""
+        self.dropped = ", ".join(filter(None, dict.fromkeys((self.dropped, *names))))
 
     def passed_by(self, met: str) -> None:
         """Note what an attempt met, for a caller who asked."""

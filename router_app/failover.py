@@ -18,6 +18,8 @@ _TOO_MANY = 429
 _ANOTHER_MAY = frozenset({401, 403, 404, 408, 409, _TOO_MANY})
 """Answers below 500 that are about the provider, the key or the model, so that another candidate may do better."""
 
+_UNPRICED = "its price is unknown, and the token has a budget in dollars"
+
 
 class _Missed(NamedTuple):
     candidate: Candidate
@@ -46,7 +48,8 @@ class Failover:
         candidates = self._serving.balancer.order(self._plan)
         if self._exchange.explained:
             self._exchange.path += self._serving.balancer.told(self._plan)
-        if len(candidates) == 1 and not self._plan.missing:
+            self._exchange.path += [f"{name} left out: its price is unknown" for name in self._plan.unpriced]
+        if len(candidates) == 1 and not (self._plan.missing or self._plan.unpriced):
             return await self._ask(candidates[0], self._serving.settings.retries)
         missed: list[_Missed] = []
         for place, candidate in enumerate(candidates):
@@ -115,6 +118,7 @@ def _none_left(missed: list[_Missed], plan: Plan) -> ModelScanError:
         return missed[0].error
     whys = [(one.candidate.name, one.why) for one in missed]
     whys += [(name, "nobody serves it here") for name in plan.missing]
+    whys += [(name, _UNPRICED) for name in plan.unpriced]
     told = "; ".join(f"{name}: {why}" for name, why in whys)
     waits = [one.retry_after for one in missed if one.retry_after is not None]
     kind = RateLimited if all(one.limited for one in missed) else NoCandidateLeft

@@ -27,6 +27,7 @@ from router_app.exchange import Exchange
 from router_app.failover import Failover
 from router_app.outgoing import Outgoing, Prepare, filled, static
 from router_app.problems import TooLarge
+from router_app.query import added_to, names_in
 from router_app.serving import Serving
 from router_app.sse import Relay
 from router_app.translating import Translating
@@ -79,6 +80,8 @@ class Inference:
         exchange.operation = self.named
         if _EXPLAIN in told:
             exchange.explained = told[_EXPLAIN] == b"1"
+        if scope["query_string"]:
+            exchange.query = scope["query_string"]
         if _CLIENT in told:
             exchange.client = told[_CLIENT].decode("latin-1")
         passed = [header for header in headers if header[0] in self._passed] if self._passed else []
@@ -130,13 +133,23 @@ class Inference:
         if route.spec.protocol != self._protocol.name:
             translating = self._translating(exchange, asked, route)
             if any(name == _BETA for name, _ in passed):  # What it asks for, only Anthropic's protocol can be asked.
-                exchange.dropped = ", ".join(filter(None, (exchange.dropped, _BETA.decode())))
+                exchange.drop(_BETA.decode())
+            if exchange.query:
+                exchange.drop(*names_in(exchange.query))
             return Outgoing(filled(route, translating.url), static(route, []), translating.body, translating.relay)
         url = filled(route, self._endpoint_of(route))
-        hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model)
+        if exchange.query:
+            url = self._with_query(exchange, url)
+        hide_usage = ADAPTING[self._protocol.name](asked, route.spec, route.model, exchange)
         if asked.members["model"] != route.model:
             asked.put("model", route.model)
         return Outgoing(url, static(route, passed), asked.body(), partial(self._tell, exchange, hide_usage))
+
+    def _with_query(self, exchange: Exchange, url: str) -> str:
+        """Where the caller's query goes to, too."""
+        url, dropped = added_to(url, exchange.query)
+        exchange.drop(*dropped)
+        return url
 
     async def _answered(self, exchange: Exchange, members: Mapping[str, Any], prepare: Prepare) -> None:
         """Ask who may answer a request whose body has these members, and have the answer told.

@@ -83,6 +83,8 @@ class Passing(Inference):
             asked.put("model", route.model)
             body = asked.body()
         url = filled(route, route.spec.url(self._endpoint, base_url=route.base, model=route.model))
+        if exchange.query:
+            url = self._with_query(exchange, url)
         headers = static(route, passed if isinstance(asked, Form) else [])
         return Outgoing(url, headers, body, partial(self._tell_or_pass, exchange, hide_usage))
 

@@ -39,6 +39,8 @@ class Plan(NamedTuple):
     """None where the name is a model's own."""
     missing: tuple[str, ...] = ()
     """Targets of the rule that nobody serves."""
+    unpriced: tuple[str, ...] = ()
+    """Those that a budget in dollars leaves out of this request: nobody knows what they cost."""
 
 
 class Routing:

@@ -1,13 +1,15 @@
 """Where a URL leads, worked out once: its origin to connect to, and the target to ask for."""
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
 import httpx2
 
-__all__ = ["Address", "Origin", "address_of"]
+__all__ = ["Address", "Origin", "address_of", "address_with_query"]
 
 _KEPT = 4096
+_QUERY = re.compile(r"[!\"$-~]*")
 
 
 class Origin(NamedTuple):
@@ -47,3 +49,15 @@ def address_of(url: str) -> Address:
     port = parsed.port or (443 if secure else 80)
     host = parsed.raw_host.decode()
     return Address(Origin(host, port, secure, f"{parsed.scheme}://{host}:{port}"), parsed.raw_path, parsed.netloc)
+
+
+def address_with_query(url: str) -> Address:
+    """Of a URL with a query, which a caller may write as they like: that part is not remembered.
+
+    Raises ValueError as `address_of` does, and where the query holds what no target may.
+    """
+    place, _, query = url.partition("?")
+    if not _QUERY.fullmatch(query):
+        raise ValueError("its query holds what is to be escaped")
+    address = address_of(place)
+    return address._replace(target=b"%b?%b" % (address.target, query.encode("ascii")))

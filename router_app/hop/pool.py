@@ -13,7 +13,7 @@ import httpx2
 from modelscan import __version__
 from modelscan.errors import UpstreamFailed, UpstreamTimedOut
 from modelscan.sources.http import Resolve, checked_addresses
-from router_app.hop.address import Address, Origin, address_of
+from router_app.hop.address import Address, Origin, address_of, address_with_query
 from router_app.hop.connection import Broken, Connection, Limits
 from router_app.upstream import WITHIN_SECONDS, Headers, LibraryUpstream, Upstream, UpstreamAnswer
 
@@ -231,7 +231,7 @@ class PooledAnswer:
 
 def _address(url: str) -> Address:
     try:
-        return address_of(url)
+        return address_with_query(url) if "?" in url else address_of(url)
     except ValueError as error:
         raise UpstreamFailed(
             "The provider's address is no http(s) URL.", hint="Add the provider again with another address.", host=url

@@ -140,6 +140,43 @@ def test_a_body_that_stands_still_is_not_waited_for_and_one_that_moves_is(body: 
     tell(talk, Patient)
 
 
+NO_HTTP = [
+    (b"hello\r\n\r\n", "urn:modelscan:invalid-input"),
+    (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "urn:modelscan:invalid-input"),
+    (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "invalid_request_error"),
+    (b"GET /v1/chat/completions HTTP/one\r\n\r\n", "invalid_request_error"),
+    (FIRST + b"no header\r\n\r\n", "error"),
+    (FIRST.replace(b" HTTP", b"?beta=true HTTP") + b"transfer-encoding: chunked\r\n\r\nno size\r\n", "error"),
+]
+
+
+@pytest.mark.parametrize(("sent", "kind"), NO_HTTP)
+@pytest.mark.parametrize("before", [0, 1])
+def test_what_is_no_http_is_refused_in_json_in_the_callers_shape(sent: bytes, kind: str, before: int) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(before):
+            writer.write(WHOLE.replace(b"/v1/messages", b"/"))
+            await answered(reader)
+        writer.write(sent)
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n")
+        assert f"content-length: {len(body)}".encode() in head
+        told = json.loads(body)
+        assert (told if "type" in told else told["error"])["type"] == kind
+        assert b"What came is no HTTP request." in body
+
+    tell(talk, Patient)
+
+
+@pytest.mark.parametrize("more", [b"hello\r\n\r\n", FIRST + b"transfer-encoding: chunked\r\n\r\nno size\r\n"])
+def test_no_refusal_is_written_before_the_answer_to_a_request_before(more: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(WHOLE.replace(b"/v1/messages", b"/wait") + more)
+        assert await reader.read() == b""
+
+    tell(talk)
+
+
 def test_no_error_is_written_into_the_answer_to_the_request_before() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(WHOLE.replace(b"/v1/messages", b"/wait") + FIRST + b"x: y\r\n" * 1000)

@@ -316,26 +316,28 @@ def test_a_provider_that_refuses_stream_options_is_not_sent_them(settings: Setti
 
 
 @pytest.mark.parametrize(
-    ("quirks", "asked", "sent"),
+    ("quirks", "asked", "sent", "dropped"),
     [
-        ({"max_tokens_field": "max_completion_tokens"}, {"max_tokens": 5}, {"max_completion_tokens": 5}),
+        ({"max_tokens_field": "max_completion_tokens"}, {"max_tokens": 5}, {"max_completion_tokens": 5}, None),
         (
             {"max_tokens_field": "max_completion_tokens"},
             {"max_tokens": 5, "max_completion_tokens": 6},
             {"max_completion_tokens": 6},
+            "max_tokens",
         ),
-        ({"max_tokens_required": True}, {}, {"max_tokens": 4096}),
-        ({"max_tokens_required": True}, {"max_completion_tokens": 7}, {"max_completion_tokens": 7}),
-        ({}, {"max_tokens": 5}, {"max_tokens": 5}),
+        ({"max_tokens_required": True}, {}, {"max_tokens": 4096}, None),
+        ({"max_tokens_required": True}, {"max_completion_tokens": 7}, {"max_completion_tokens": 7}, None),
+        ({}, {"max_tokens": 5}, {"max_tokens": 5}, None),
     ],
 )
-def test_the_limit_is_named_as_the_provider_likes_it(
-    settings: Settings, quirks: dict[str, Any], asked: dict[str, int], sent: dict[str, int]
+def test_the_limit_is_named_as_the_provider_likes_it_and_what_is_left_out_is_said(
+    settings: Settings, quirks: dict[str, Any], asked: dict[str, int], sent: dict[str, int], dropped: str | None
 ) -> None:
     async def story() -> None:
         peer = Scripted([b"{}"])
         async with scripted(peer, settings, quirks=quirks) as router:
-            await router.chat("acme/echo", **asked)
+            answer = await router.chat("acme/echo", **asked)
+        assert answer.headers.get("x-modelscan-dropped") == dropped
         body = json.loads(peer.requests[0][1])
         assert {name: value for name, value in body.items() if "tokens" in name} == sent
 

@@ -238,10 +238,32 @@ def test_a_fallback_is_held_at_its_own_price_and_left_out_without_one(settings: 
                 model="quick", messages=HI, max_tokens=8, extra_headers={"x-modelscan-explain": "1"}
             )
             assert answer.headers["x-modelscan-provider"] == "dear"
-            assert "free" not in answer.headers["x-modelscan-path"]
+            told = answer.headers["x-modelscan-path"].split("; ")
+            assert [one for one in told if "free" in one] == ["free/echo left out: its price is unknown"]
             assert app.used() == {"daily_usd": (Decimal("0.0002"), 0)}
             with pytest.raises(openai.APIStatusError, match="this request may use"):
                 await app.chat("quick", max_tokens=11_000)
+
+    asyncio.run(story())
+
+
+def test_an_error_names_whom_the_budget_left_out_and_why(settings: Settings) -> None:
+    async def story() -> None:
+        down = Scripted([b"{}"], status=500)
+        specs = lambda origins: [a_spec(f"{origins[name]}/v1", name) for name in ("acme", "free", "gift")]  # noqa: E731
+        rule = {"match": "quick", "targets": ["acme/echo", "free/echo"], "fallbacks": ["gift/echo"]}
+        peers = dict.fromkeys(("acme", "free", "gift"), down)
+        async with routed(settings, peers=peers, specs=specs) as router, callers(router, daily_usd="1") as app:
+            await router.service.save_rule(RoutingRule.model_validate(rule))
+            router.service.serving.prices = priced(acme="1")
+            with pytest.raises(openai.APIStatusError) as left:
+                await app.chat("quick")
+            why = "its price is unknown, and the token has a budget in dollars"
+            assert f"acme/echo: answered with status 500; free/echo: {why}; gift/echo: {why}." in left.value.message
+            router.service.serving.prices = PriceBook()
+            named = "The prices of acme/echo, free/echo, gift/echo are unknown"
+            with pytest.raises(openai.PermissionDeniedError, match=named):
+                await app.chat("quick")
 
     asyncio.run(story())
 

@@ -65,6 +65,16 @@ def test_the_official_client_chats_and_streams_and_its_tokens_are_counted(settin
     asyncio.run(story())
 
 
+def test_the_official_clients_query_reaches_the_provider(settings: Settings) -> None:
+    async def story() -> None:
+        peer = Scripted([b"{}"])
+        async with serving(settings, peer) as router, claude(router) as client:
+            await client.messages.create(**ASKED, extra_query={"beta": "true"})
+        assert peer.targets == ["/v1/messages?beta=true"]
+
+    asyncio.run(story())
+
+
 def test_the_bytes_of_a_stream_are_the_providers(settings: Settings) -> None:
     async def story() -> None:
         pieces = [b"event: message_sta", b'rt\ndata: {"type":"message_start"}\n', b"\n: note\n\n"]

@@ -67,9 +67,10 @@ def test_features_that_only_anthropics_protocol_can_be_asked_for_are_named_as_dr
     async def story() -> None:
         async with serving(stood, "openai_chat") as router:
             body = {"model": "echo", "messages": HELLO, "max_tokens": 9}
-            for more, dropped in [({}, "anthropic-beta"), ({"top_k": 1}, "top_k, anthropic-beta")]:
+            for more, dropped in [({}, "anthropic-beta"), ({"top_k": 1}, "top_k, anthropic-beta, query.beta")]:
                 headers = {"anthropic-beta": "context-1m-2025-08-07"}
-                answer = await router.http.post("/v1/messages", json={**body, **more}, headers=headers)
+                path = "/v1/messages?beta=true" if more else "/v1/messages"
+                answer = await router.http.post(path, json={**body, **more}, headers=headers)
                 assert (answer.status_code, answer.headers["x-modelscan-dropped"]) == (200, dropped)
 
     stood.tell(story)

@@ -33,6 +33,8 @@ def read_request(body: dict[str, Any]) -> ChatRequest:
     stream = asked.flag("stream") or False
     options = asked.object("stream_options")
     limit, older = asked.count("max_completion_tokens"), asked.count("max_tokens")
+    if limit is not None and older is not None:
+        asked.drop("max_tokens")
     asked.ignore("model", "n", "logprobs", "modalities")
     return ChatRequest(
         turns=_turns(asked),
