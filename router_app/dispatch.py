@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from modelscan.catalog import approvals, discoveries
+from modelscan.catalog import approvals, discoveries, lives
 from modelscan.catalog.database import Database
 from modelscan.errors import CatalogError
 from modelscan.types import Discovery, DiscoveryError, DiscoveryState, utc_now
@@ -113,7 +113,8 @@ class Dispatcher:
             answer = await self._call("POST", f"/flow_runs/{run}/resume", json=said)
             resumed = answer["status"] == "ACCEPT"
             if answer["status"] == "REJECT":  # It died between its suspension and its question: nobody can answer it.
-                state = await self._cancel(run, "It was suspended without its question.")
+                state = "CANCELLED"
+                await self._end(run, state, "It was suspended without its question.")
             else:
                 state = "" if resumed else (await self._call("GET", f"/flow_runs/{run}"))["state_type"]
         except httpx2.HTTPStatusError as error:
@@ -125,10 +126,9 @@ class Dispatcher:
         await asyncio.to_thread(approvals.told, self._database, judged.id, again=not resumed)
         self._wake()
 
-    async def _cancel(self, run: str | None, why: str) -> str:
-        state = {"type": "CANCELLED", "message": why}
-        await self._call("POST", f"/flow_runs/{run}/set_state", json={"state": state, "force": True})
-        return "CANCELLED"
+    async def _end(self, run: str | None, state: str, why: str) -> None:
+        body = {"state": {"type": state, "message": why}, "force": True}
+        await self._call("POST", f"/flow_runs/{run}/set_state", json=body)
 
     async def _find_deployment(self) -> str:
         self._deployment_id = str((await self._call("GET", f"/deployments/name/{self._deployment}"))["id"])
@@ -158,7 +158,12 @@ class Dispatcher:
             if error.response.status_code == HTTPStatus.NOT_FOUND:
                 return "was deleted"
             raise
-        return f"ended as {run['state_name']}" if run["state_type"] in _ENDED_BADLY else ""
+        if run["state_type"] in _ENDED_BADLY:
+            return f"ended as {run['state_name']}"
+        if run["state_type"] == "RUNNING" and await asyncio.to_thread(lives.killed, self._database, flow_run_id):
+            await self._end(flow_run_id, "CRASHED", "The process that executed it was killed: ask for it again.")
+            return "was killed, or the machine that executed it"
+        return ""
 
     async def _mark_interrupted(self, discovery: Discovery, why: str) -> None:
         error = DiscoveryError(
@@ -167,6 +172,8 @@ class Dispatcher:
             hint=f"Ask again: modelscan add {discovery.identifier}",
         )
         failed = partial(discoveries.update, state=DiscoveryState.FAILED, error=error, ended_at=utc_now())
+        if discovery.flow_run_id:
+            await asyncio.to_thread(lives.forget, self._database, discovery.flow_run_id)
         await asyncio.to_thread(failed, self._database, discovery.id)
 
     async def _unfinished(self) -> tuple[Discovery, ...]:

@@ -14,7 +14,7 @@ import httpx2
 from prefect import runtime
 from prefect.exceptions import Pause
 
-from modelscan.catalog import decisions, discoveries
+from modelscan.catalog import decisions, discoveries, lives
 from modelscan.errors import ModelScanError
 from modelscan.keys import store
 from modelscan.redaction import redact
@@ -134,9 +134,19 @@ class Run:
 
 @asynccontextmanager
 async def opened(identifier: str, base_url: str | None, refresh: bool, deep: bool = False) -> AsyncIterator[Run]:
-    """Find the row that asked for this run (by the tag of its flow run), or make one; record how the run fails."""
+    """Find the row that asked for this run (by the tag of its flow run), or make one; record how the run fails.
+
+    Where the process is killed, routers see that by `lives`, and tell it.
+    """
     bench = await asyncio.to_thread(the_bench)
-    discovery = await asyncio.to_thread(_row, bench, identifier, base_url, refresh, deep)
+    with lives.executing(bench.database, str(runtime.flow_run.id)):
+        discovery = await asyncio.to_thread(_row, bench, identifier, base_url, refresh, deep)
+        async with _telling(bench, discovery, identifier) as run:
+            yield run
+
+
+@asynccontextmanager
+async def _telling(bench: Bench, discovery: Discovery, identifier: str) -> AsyncIterator[Run]:
     telling = Telling(bench.database, discovery, _count=len(discovery.steps))
     try:
         parsed = Identifier.parse(identifier)

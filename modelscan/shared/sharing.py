@@ -47,8 +47,8 @@ class Sharing:
     """Of one router. Requests that come while others are on their way to Redis go there together, in one batch.
 
     No blocks are taken ahead and granted here: near a limit's end what one router holds unused would have to be called
-    back before another refuses, and a killed router would take its blocks with it. One question costs 0.2 ms, and only
-    a request that has a limit asks it.
+    back before another refuses, and a killed router would take its blocks with it. One question takes 0.33 ms (median
+    of 3,000, one after the other on loopback with two limits each), and only a request that has a limit asks it.
     """
 
     def __init__(

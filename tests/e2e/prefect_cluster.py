@@ -1,6 +1,7 @@
 """A Prefect server on PostgreSQL with messages over Redis, and workers that are processes, as docs/scale.md has it."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import IO
 
 import httpx2
 
+from bench.router import tree
 from tests.e2e.service import CHECKOUT, NOT_INHERITED, eventually
 
 __all__ = ["Cluster"]
@@ -51,23 +53,30 @@ class Cluster:
         except httpx2.TransportError:
             return False
 
-    def deploy(self) -> None:
+    def make_pool(self) -> None:
         """As a person does it, once."""
-        for arguments in (
-            ("work-pool", "create", "modelscan", "--type", "process"),
-            ("--no-prompt", "deploy", "--all"),
-        ):
-            command = [sys.executable, "-m", "prefect", *arguments]
-            subprocess.run(command, cwd=CHECKOUT, env=self.env, check=True, capture_output=True, timeout=240)
+        self._command("work-pool", "create", "modelscan", "--type", "process")
+
+    def deploy(self) -> None:
+        """As a person does it, once, where there is the pool."""
+        self._command("--no-prompt", "deploy", "--all")
 
     def start_worker(self, name: str) -> None:
         arguments = ("worker", "start", "--pool", "modelscan", "--name", name, "--limit", "1")
         self._start(name, arguments, self.env)
 
     def kill(self, name: str) -> None:
-        """kill -9."""
-        self.processes[name].kill()
-        self.processes.pop(name).wait(30)
+        """kill -9 of all its processes, that of a run too, as where its machine is gone."""
+        process = self.processes.pop(name)
+        for pid in tree(process.pid):
+            os.kill(pid, signal.SIGKILL)
+        process.wait(30)
+
+    def executing(self) -> list[str]:
+        """The workers that execute a run now."""
+        return [
+            name for name, process in self.processes.items() if name != "server" and len(tree(process.pid)) > 1
+        ]
 
     def stop(self) -> None:
         for process in reversed(self.processes.values()):
@@ -79,6 +88,10 @@ class Cluster:
         """(name, type of the state) of every flow run."""
         found = httpx2.post(f"{self.url}/flow_runs/filter", json={}, timeout=20, trust_env=False).json()
         return [(run["name"], run["state_type"]) for run in found]
+
+    def _command(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "prefect", *arguments]
+        subprocess.run(command, cwd=CHECKOUT, env=self.env, check=True, capture_output=True, timeout=240)
 
     def _start(self, name: str, arguments: tuple[str, ...], env: Mapping[str, str]) -> None:
         log: IO[bytes] = (self.home / f"{name}.log").open("ab")

@@ -11,12 +11,13 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from modelscan.catalog import approvals, discoveries
+from modelscan.catalog import approvals, discoveries, lives
 from modelscan.catalog.database import Database
 from modelscan.types import Discovery, DiscoveryState, utc_now
 from router_app import dispatch
 from router_app.dispatch import Dispatcher, prefect_headers
 from tests.catalogues import migrate
+from tests.executing import executed_elsewhere
 
 _RESUMED = {"PAUSED": "ACCEPT", "PAUSED WITHOUT A FORM": "REJECT"}
 
@@ -172,6 +173,26 @@ def test_a_run_that_ended_without_a_word_is_told_as_interrupted(database: Databa
         assert error is not None
         assert (error.code, "modelscan add acme/small" in error.hint) == ("discovery-interrupted", True)
         assert (how.title() if how else "deleted") in error.message
+
+    asyncio.run(story())
+
+
+def test_a_run_whose_process_was_killed_has_crashed_and_is_told_as_interrupted(database: Database) -> None:
+    async def story() -> None:
+        queue(database, state=DiscoveryState.RUNNING, flow_run_id="run-1")
+        prefect = Prefect(runs={"run-1": "RUNNING"})
+        with executed_elsewhere(database, "run-1") as process:
+            async with dispatching(database, prefect):
+                await until(lambda: prefect.asked > 2)
+                assert state(database) is DiscoveryState.RUNNING
+                process.kill()
+                await until(lambda: state(database) is DiscoveryState.FAILED)
+        assert prefect.runs == {"run-1": "CRASHED"}
+        error = discoveries.get(database, "a").error
+        assert error is not None
+        assert (error.code, "modelscan add acme/small" in error.hint) == ("discovery-interrupted", True)
+        assert "its run was killed" in error.message
+        assert not lives.killed(database, "run-1")
 
     asyncio.run(story())
 
