@@ -26,7 +26,8 @@ class Cluster:
         self.home = home
         self.port = str(port)
         self.url = f"http://127.0.0.1:{port}/api"
-        inherited = {name: one for name, one in os.environ.items() if not name.startswith(NOT_INHERITED)}
+        left_out = (*NOT_INHERITED, "COVERAGE_")  # They are killed, and slow enough.
+        inherited = {name: one for name, one in os.environ.items() if not name.startswith(left_out)}
         quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "DO_NOT_TRACK": "1", "PREFECT_SERVER_UI_ENABLED": "false"}
         self.env = {**inherited, **quiet, "PREFECT_HOME": str(home / "prefect"), "PREFECT_API_URL": self.url, **env}
         self._server_env = {
@@ -88,6 +89,11 @@ class Cluster:
         """(name, type of the state) of every flow run."""
         found = httpx2.post(f"{self.url}/flow_runs/filter", json={}, timeout=20, trust_env=False).json()
         return [(run["name"], run["state_type"]) for run in found]
+
+    def deployments(self) -> list[str]:
+        """Their names, in order."""
+        found = httpx2.post(f"{self.url}/deployments/filter", json={}, timeout=20, trust_env=False).json()
+        return sorted(one["name"] for one in found)
 
     def _command(self, *arguments: str) -> None:
         command = [sys.executable, "-m", "prefect", *arguments]

@@ -84,6 +84,8 @@ def scaled() -> Iterator[Scaled]:
                 "MODELSCAN_REDIS_TIMEOUT_SECONDS": "2",
             }
             routers = Fleet(home, 2, env, _WHOLE)
+            for member in routers.members:
+                member.covered = False
             try:
                 yield Scaled(database, redis, cluster, routers)
             finally:
