@@ -75,9 +75,7 @@ class Cluster:
 
     def executing(self) -> list[str]:
         """The workers that execute a run now."""
-        return [
-            name for name, process in self.processes.items() if name != "server" and len(tree(process.pid)) > 1
-        ]
+        return [name for name, process in self.processes.items() if name != "server" and len(tree(process.pid)) > 1]
 
     def stop(self) -> None:
         for process in reversed(self.processes.values()):

@@ -58,7 +58,11 @@ class Scaled:
         found = self.ended(place, self.ask(place, identifier, **more))
         assert found["state"] == "succeeded", found
         members = self.routers.members
-        eventually(lambda: all((one.health()["generation"] or 0) > before for one in members), what="the new generation")
+
+        def served() -> bool:
+            return all((one.health()["generation"] or 0) > before for one in members)
+
+        eventually(served, what="the new generation")
         for member in members:
             assert member.chat(identifier).status_code == 200, member.chat(identifier).text
         return found
