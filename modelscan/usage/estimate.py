@@ -19,8 +19,8 @@ _FRAME, _TOOLS = 128, 512
 """Tokens that providers add of their own: to every prompt, and where tools are told."""
 _FETCHED = 4096
 """Tokens of a picture, of a document at an address, and of what a tool finds that the provider runs."""
-_SAID = frozenset({"text", "input_text", "output_text", "tool_use", "thinking", "redacted_thinking", "refusal"})
-"""Types of parts whose bytes tell their tokens."""
+_SAID = ("text", "input_text", "output_text", "tool_use", "thinking", "redacted_thinking", "refusal")
+"""Types of parts whose bytes tell their tokens. No set: a caller may send a type that has no hash."""
 _OWN_TOOLS = (None, "function", "custom")
 """Types of tools that the caller runs."""
 _LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")

@@ -143,3 +143,8 @@ def test_what_was_told_is_kept_and_only_more_is_guessed(told: Usage, sent: int, 
 )
 def test_an_event_of_a_stream_is_a_token(size: int, last: bytes, stream: bool, tokens: int) -> None:
     assert said_tokens(size, last, stream=stream) == tokens
+
+
+def test_a_type_that_is_no_text_is_counted_as_any_other_part() -> None:
+    members = {"messages": [{"role": "user", "content": [{"type": [None], "text": "hi"}]}]}
+    assert sum(reserved(b"{}", members)) > 0
