@@ -44,7 +44,7 @@ class Desk:
         """Wait until its state says so."""
         said = ""
         try:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(150):
                 while words not in said:
                     await asyncio.sleep(0.1)
                     state = (await self.client.read_flow_run(run.id)).state

@@ -137,7 +137,7 @@ def test_one_whose_discovery_is_gone_is_discovered_by_its_name(bench: Bench) -> 
     assert (queued.identifier, queued.base_url) == ("acme", None)
 
 
-def test_who_cannot_be_reached_is_not_reached_and_a_file_that_was_changed_is_refused(
+def test_who_cannot_be_reached_is_not_reached_and_a_file_that_was_changed_is_proved_as_it_was_kept(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(bench.settings, a_spec("http://127.0.0.1:9/v1"))
@@ -146,9 +146,9 @@ def test_who_cannot_be_reached_is_not_reached_and_a_file_that_was_changed_is_ref
     assert "could not be reached" in found.detail
     assert drift.list_events(bench.database) == ()
     file = bench.settings.generation.path / "acme.py"
-    file.write_text(file.read_text() + "\n")
-    with pytest.raises(GenerationRefused):
-        asyncio.run(verified(bench, monkeypatch, "acme"))
+    file.write_text("raise SystemExit\n")
+    (again,) = asyncio.run(verified(bench, monkeypatch, "acme"))
+    assert (again.outcome, again.version) == ("not reached", found.version)
 
 
 def test_only_those_that_are_named_are_verified(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
