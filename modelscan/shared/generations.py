@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from redis.exceptions import RedisError
 
 from modelscan.catalog.generations import Generations
+from modelscan.shared.ending import cancelled
 from modelscan.shared.ledger import connected
 
 __all__ = ["SharedGenerations"]
@@ -44,9 +45,7 @@ class SharedGenerations:
             while True:
                 yield await found.get()
         finally:
-            for task in working:
-                task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+            await cancelled(working)
             await self._redis.aclose()
 
     async def _pass_on(self, found: asyncio.Queue[int]) -> None:

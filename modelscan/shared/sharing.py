@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from modelscan.limits import Clock
 from modelscan.shared.counts import Counts, settled
+from modelscan.shared.ending import cancelled
 from modelscan.shared.ledger import Ledger
 from modelscan.shared.wants import Grant, Refusal, State, Want
 
@@ -142,8 +143,7 @@ class Sharing:
     async def leave(self) -> None:
         """Say that this router ends; what it used stays counted."""
         if self._chores:
-            self._chores.cancel()
-            await asyncio.gather(self._chores, return_exceptions=True)
+            await cancelled([self._chores])
         if not self.lost:
             await self._answer(lambda: ["leave"])
         if self._pump:
