@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from modelscan.catalog.generations import Generations
 from modelscan.settings import RedisSettings
+from modelscan.shared.ending import cancelled
 from modelscan.shared.generations import SharedGenerations
 from modelscan.shared.ledger import RedisLedger
 from modelscan.shared.sharing import Sharing
@@ -54,6 +55,5 @@ async def joined(service: Service, settings: RedisSettings) -> AsyncIterator[Sha
     try:
         yield sharing
     finally:
-        touching.cancel()
-        await asyncio.gather(touching, return_exceptions=True)
+        await cancelled([touching])
         await sharing.leave()
