@@ -2,11 +2,7 @@
 
 from prefect import flow
 
-from tasks.catalogue import opened_catalogue
-from tasks.logs import run_logger
-from tasks.rediscovering import ask_lists, look_at_batch
-from tasks.summarising import Progress, summary_artifact
-from tasks.taking_up import tell_routers
+from flows.looking import looked_at
 
 __all__ = ["refresh_prices"]
 
@@ -20,13 +16,4 @@ async def refresh_prices(refresh: bool = False) -> str:
     Args:
         refresh: Have the sources send their lists even where they say that nothing changed.
     """
-    async with opened_catalogue(prices_only=True, refresh=refresh) as work:
-        await ask_lists(work)
-        progress = await Progress.begin(work, _NAME)
-        for number, batch in enumerate(work.batches(), 1):
-            await look_at_batch(work, number, batch)
-            await progress.move(work)
-        await tell_routers(work)
-        said = await summary_artifact(work, _NAME)
-    run_logger().info("%s", said)
-    return said
+    return await looked_at(_NAME, prices_only=True, refresh=refresh)
