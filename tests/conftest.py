@@ -21,8 +21,19 @@ LOOPBACK = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that wait for other processes go first, so that the short ones fill the other cores meanwhile."""
-    items.sort(key=lambda item: "e2e" not in item.path.parts)
+    """Say what runs in one process, and what first: what waits for others, so that the short ones fill the cores.
+
+    A file stays whole; those that ask the running service are one group, for there is one of it, not one a core.
+    """
+    asking = {item.path for item in items if "service" in getattr(item, "fixturenames", ()) and _is_story(item)}
+    for item in items:
+        group = "service" if item.path in asking else str(item.path.relative_to(item.config.rootpath))
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: (not _is_story(item), item.path not in asking))
+
+
+def _is_story(item: pytest.Item) -> bool:
+    return "e2e" in item.path.parts
 
 
 @pytest.fixture(autouse=True)

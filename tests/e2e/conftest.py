@@ -42,14 +42,14 @@ def models_dev_row(name: str, api: str) -> dict[str, Any]:
     }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def upstream() -> Iterator[str]:
     """A provider of one's own that wants a key: its base URL."""
     with serve_in_thread(create_reference(models=("small", "large"), key=KEY)) as origin:
         yield f"{origin}/v1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def models_dev(upstream: str) -> Iterator[str]:
     """A local models.dev: `acme` is the upstream, `mystery` too but nobody says how; nobody answers at `ghost`."""
     rows = {"acme": models_dev_row("acme", upstream), "ghost": models_dev_row("ghost", "http://127.0.0.1:9/v1")}
@@ -76,7 +76,7 @@ def models_dev(upstream: str) -> Iterator[str]:
     thread.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def language_model() -> Iterator[ScriptedModel]:
     """Proposes for `mystery` what its records say, but first an address that none does; fails for all others."""
     invented = ["https://evil.example/v1"]
@@ -93,14 +93,14 @@ def language_model() -> Iterator[ScriptedModel]:
         yield model
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def receiver() -> Iterator[Receiver]:
     """The operator's webhook, which is told what changed."""
     with receiving() as receiver:
         yield receiver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(
     models_dev: str, language_model: ScriptedModel, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:

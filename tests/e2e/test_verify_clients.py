@@ -1,9 +1,11 @@
 """`verify-clients` as Prefect runs it: asked for by its deployment, one task a provider, a table at the end."""
 
-from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
 
 from tests.e2e.service import Service, eventually
 
@@ -15,16 +17,17 @@ def test_a_verification_runs_by_its_deployment_and_ends_in_a_table(service: Serv
     prefect = service.health()["parts"]["prefect"]["detail"]
     deployment = httpx2.get(f"{prefect}/deployments/name/verify-clients/verify-clients").json()
     assert deployment["parameter_openapi_schema"]["properties"]["level"]["enum"] == ["contract", "probe", "live"]
-    asked = {"parameters": {"providers": ["demo"], "level": "probe", "max_cost_usd": 0}}
-    run = httpx2.post(f"{prefect}/deployments/{deployment['id']}/create_flow_run", json=asked).json()
+    asked = {"providers": ["demo"], "level": "probe", "max_cost_usd": 0}
+    with SyncPrefectClient(prefect) as client:
+        run = client.create_flow_run_from_deployment(UUID(deployment["id"]), parameters=asked)
 
-    def ended() -> Any:
-        now = httpx2.get(f"{prefect}/flow_runs/{run['id']}").json()
-        return now if now["state_type"] in ("COMPLETED", "FAILED", "CRASHED") else None
+        def ended() -> State | None:
+            state = client.read_flow_run(run.id).state
+            return state if state and state.is_final() else None
 
-    now = eventually(ended, every=0.2, what="the end of the run")
-    assert now["state_type"] == "COMPLETED", now["state"]
-    of_the_run = {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}}
+        state = eventually(ended, every=0.2, what="the end of the run")
+    assert state.is_completed(), state
+    of_the_run = {"artifacts": {"flow_run_id": {"any_": [str(run.id)]}}}
     (artifact,) = eventually(
         lambda: httpx2.post(f"{prefect}/artifacts/filter", json=of_the_run).json(), what="the table"
     )
