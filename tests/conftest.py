@@ -19,17 +19,35 @@ property_settings.load_profile("modelscan")
 LOOPBACK = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
+class _Order:
+    """What runs in one process, and what first."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """A file stays whole; those that ask the running service are one group, for there is one of it, not one a core.
+
+        xdist reads the groups in the same hook, so they are told before.
+        """
+        asking = _asking(items)
+        for item in items:
+            group = "service" if item.path in asking else str(item.path.relative_to(item.config.rootpath))
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(_Order())
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what runs in one process, and what first: what waits for others, so that the short ones fill the cores.
-
-    A file stays whole; those that ask the running service are one group, for there is one of it, not one a core.
-    """
-    asking = {item.path for item in items if "service" in getattr(item, "fixturenames", ()) and _is_story(item)}
-    for item in items:
-        group = "service" if item.path in asking else str(item.path.relative_to(item.config.rootpath))
-        item.add_marker(pytest.mark.xdist_group(group))
+    """First what waits for other processes, so that the short ones fill the other cores meanwhile."""
+    asking = _asking(items)
     items.sort(key=lambda item: (not _is_story(item), item.path not in asking))
+
+
+def _asking(items: list[pytest.Item]) -> set[Path]:
+    """The files whose tests ask the one running service."""
+    return {item.path for item in items if _is_story(item) and "service" in getattr(item, "fixturenames", ())}
 
 
 def _is_story(item: pytest.Item) -> bool:
