@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings as property_settings
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from modelscan.redaction import redact
 from modelscan.settings import Settings
@@ -19,39 +20,28 @@ property_settings.load_profile("modelscan")
 LOOPBACK = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
-class _Order:
-    """What runs in one process, and what first."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """A file stays whole; those that ask the running service are one group, for there is one of it, not one a core.
-
-        xdist reads the groups in the same hook, so they are told before.
-        """
-        asking = _asking(items)
-        for item in items:
-            group = "service" if item.path in asking else str(item.path.relative_to(item.config.rootpath))
-            item.add_marker(pytest.mark.xdist_group(group))
+_STORIES = Path(__file__).parent / "e2e"
+_ASKING = {path.name for path in _STORIES.glob("test_*.py") if "service: Service" in path.read_text()}
+"""The files whose tests ask the one running service."""
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(_Order())
+class _ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist tells no types
+    """A file stays whole; those that ask the service stay together, for there is one of it, not one a process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return "service" if scope.startswith("tests/e2e/") and scope.rpartition("/")[2] in _ASKING else scope
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """How the tests are shared out among the processes."""
+    return _ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """First what waits for other processes, so that the short ones fill the other cores meanwhile."""
-    asking = _asking(items)
-    items.sort(key=lambda item: (not _is_story(item), item.path not in asking))
-
-
-def _asking(items: list[pytest.Item]) -> set[Path]:
-    """The files whose tests ask the one running service."""
-    return {item.path for item in items if _is_story(item) and "service" in getattr(item, "fixturenames", ())}
-
-
-def _is_story(item: pytest.Item) -> bool:
-    return "e2e" in item.path.parts
+    items.sort(key=lambda item: (_STORIES not in item.path.parents, item.path.name not in _ASKING))
 
 
 @pytest.fixture(autouse=True)
