@@ -89,11 +89,15 @@ async def asking(http: httpx2.AsyncClient, answered: list[str], kinds: Iterator[
         answered.append(answer.headers["x-request-id"])
 
 
-async def killed_under_load(router: Service, caller: dict[str, str], answered: list[str], after: int) -> None:
-    """Killed once so many more are answered, wherever it is with the others."""
+async def killed_under_load(
+    router: Service, caller: dict[str, str], answered: list[str], after: int, first: Callable[[], None] | None = None
+) -> None:
+    """Killed once so many more are answered, and what comes `first` under the load is done, wherever it is."""
     async with httpx2.AsyncClient(base_url=router.url, headers=caller, timeout=20, trust_env=False) as http:
         kinds = itertools.cycle(KINDS)
         callers = [asyncio.create_task(asking(http, answered, kinds)) for _ in range(CALLERS)]
+        if first:
+            await asyncio.to_thread(first)
         wanted = len(answered) + after
         async with asyncio.timeout(30):
             while len(answered) < wanted:  # noqa: ASYNC110 - another process's doing
@@ -163,14 +167,12 @@ def test_the_master_key_is_changed_under_load_and_the_router_killed_after_it(rou
     caller = limited(router)
     answered: list[str] = []
 
-    async def story() -> None:
-        killing = asyncio.create_task(killed_under_load(router, caller, answered, 150))
-        done = await asyncio.to_thread(router.cli, "keys", "rotate-master")
+    def change() -> None:
+        done = router.cli("keys", "rotate-master")
         assert done.returncode == 0, done.stderr
         assert "2 secrets are sealed under it now" in done.stdout  # The provider's key, and that of the tokens' hash.
-        await killing
 
-    asyncio.run(story())
+    asyncio.run(killed_under_load(router, caller, answered, 20, first=change))
     router.start()
     assert set(all_there(router, answered + chats(router, 5, caller)).values()) == {1}
     assert len((settings_of(router).data_dir / "master.key").read_text().split()) == 1
