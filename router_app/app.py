@@ -1,6 +1,6 @@
 """The application on one page: routes, middleware, error handlers."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from starlette.applications import Starlette
@@ -9,7 +9,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from modelscan.errors import ModelScanError
 from modelscan.reference.app import create_reference
@@ -34,17 +34,14 @@ class Router(Starlette):
     Starlette's layers cost more than half as much as all that becomes of a request here (measured).
     """
 
-    def __init__(self, direct: Mapping[str, ASGIApp], notes: Notes, **more: Any) -> None:
+    def __init__(self, direct: Mapping[str, Gated], notes: Notes, **more: Any) -> None:
         super().__init__(**more)
         self._direct = direct
         self._notes = notes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         endpoint = self._direct.get(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
-        if endpoint is not None:
-            await endpoint(scope, receive, send)
-        else:
-            await self._not_direct(_without_slash(scope), receive, send)
+        return endpoint(scope, receive, send) if endpoint else self._not_direct(_without_slash(scope), receive, send)
 
     async def _not_direct(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Requests of callers are in the usage, whatever becomes of them."""

@@ -63,7 +63,7 @@ class Attempts:
         if self._trial:
             return await self._sent(url, headers, body, await self._key())
         self._serving.circuits.enter(self._provider)
-        lease, failures = await self._key(), 0
+        lease, failures = self._key_now() or await self._key(), 0
         while True:
             try:
                 found = await self._sent(url, headers, body, lease)
@@ -98,7 +98,7 @@ class Attempts:
         sent = headers if lease is None else keyed(headers, self._route.spec.auth, lease.usable.secret_bytes)
         try:
             found = await self._serving.upstream.send("POST", url, sent, body, within)
-            if found.status < 300:
+            if found.status < 300 and found.whole() is None:
                 await found.begun()
         except UpstreamFailed as error:
             if not self._trial:
@@ -120,6 +120,13 @@ class Attempts:
             limited = found.status == _TOO_MANY
             lease.answered(found.status, found.headers, wait_seconds(found.headers) if limited else None)
         return found
+
+    def _key_now(self) -> Lease | None:
+        """The key to begin with, where nobody need be waited for: as a rule."""
+        if self._serving.shared is not None or self._route.spec.auth.kind == "none":
+            return None
+        lease = self._serving.pool.choose(self._provider, self._exchange.foreseen, self._used)
+        return self._taken(lease) if lease else None
 
     async def _key(self) -> Lease | None:
         """The key to begin with. Where none has room, and one soon will have, it is waited for."""

@@ -8,12 +8,16 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Message, Scope
 from uvicorn.protocols.http.flow_control import FlowControl
 
-__all__ = ["LEFT", "TASK", "Cycle"]
+__all__ = ["LEFT", "TASK", "WHOLE", "Cycle"]
 
 LEFT = "modelscan.left"
 """Of a scope: what is called as soon as the caller has left without the whole answer, where the application set it."""
 TASK = "modelscan.task"
 """Of a scope: the task that answers. To look it up costs 1 µs."""
+
+WHOLE = "modelscan.whole"
+"""Of a scope: takes an answer that is there as a whole (status, headers, body), and says whether it did; where it did
+not, the answer is sent as ASGI has it. To send it so costs three coroutines and two messages, which is 3 µs."""
 
 _PHRASES = {int(one): one.phrase for one in HTTPStatus}
 _STATUS_LINES = {status: f"HTTP/1.1 {status} {_PHRASES.get(status, '')}".encode() for status in range(100, 600)}
@@ -125,6 +129,7 @@ class Cycle:
 
     async def run(self, app: ASGIApp) -> None:
         """Have the request answered, whatever becomes of it: at the edge, nothing goes beyond it."""
+        self.scope[WHOLE] = self.whole
         try:
             await app(self.scope, self.receive, self.send)
         except BaseException as error:  # noqa: BLE001 - as uvicorn has it: logged, and told the caller
@@ -135,6 +140,7 @@ class Cycle:
                 _log.error("a request was left without %s", "its end" if self._started else "an answer")
                 await self._fail()
         finally:
+            del self.scope[WHOLE]  # Else the cycle and its scope would hold each other, for the collector to find.
             self._connection.left(self)
 
     async def receive(self) -> Message:
@@ -165,6 +171,14 @@ class Cycle:
             self._begin(message["status"], message.get("headers", ()))
         else:
             raise RuntimeError(f"{kind} is not what comes next")
+
+    def whole(self, status: int, headers: Any, body: bytes) -> bool:
+        """Send all of an answer, unless that would have to wait, or something stands against it."""
+        if self._started or self.disconnected or self._flow.write_paused:
+            return False
+        self._begin(status, headers)
+        self._tell(body, more=False)
+        return True
 
     async def _some_news(self) -> None:
         self._waiter = self._connection.loop.create_future()

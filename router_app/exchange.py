@@ -2,6 +2,7 @@
 
 import random
 import time
+from collections.abc import Callable
 from functools import lru_cache
 
 from starlette.types import Send
@@ -90,6 +91,8 @@ class Exchange:
     """Of the key that this request is sent with; one that holds no secret serves all."""
     complete = False
     """Whether all is over but the last bytes."""
+    send_whole: Callable[[int, Headers, bytes], bool] | None = None
+    """The way out for an answer that is there as a whole, where the connection has one (`cycle.WHOLE`)."""
 
     def __init__(self, send: Send, serving: Serving, protocol: Surface) -> None:
         self.send = send
@@ -123,8 +126,10 @@ class Exchange:
         self.status = status
         self.account()
         shown = self.hiding.whole(body)
-        await self.start(status, [*headers, (b"content-length", str(len(shown)).encode())])
-        await self.send({"type": "http.response.body", "body": shown, "more_body": False})
+        head = [*self.hiding.headers(headers), (b"content-length", b"%d" % len(shown)), *self._own_headers()]
+        if self.send_whole is None or not self.send_whole(status, head, shown):
+            await self.send({"type": "http.response.start", "status": status, "headers": head})
+            await self.send({"type": "http.response.body", "body": shown, "more_body": False})
 
     async def refuse(self, error: ModelScanError) -> None:
         """Answer with an error of ours."""

@@ -1,6 +1,7 @@
 """The candidates of one request, one after the other, until one of them answers."""
 
-from typing import NamedTuple
+from collections.abc import Coroutine, Sequence
+from typing import Any, NamedTuple
 
 from modelscan.clients.routing import Candidate, Plan
 from modelscan.errors import InvalidInput, ModelScanError, NoCandidateLeft, RateLimited, UpstreamFailed
@@ -39,7 +40,7 @@ class Failover:
         self._prepare = prepare
         self._load: Load | None = None
 
-    async def answer(self) -> tuple[UpstreamAnswer, Outgoing]:
+    def answer(self) -> Coroutine[Any, Any, tuple[UpstreamAnswer, Outgoing]]:
         """The answer to be told. Of a single candidate it is whatever that one says, and its own error is raised.
 
         Raises NoCandidateLeft or RateLimited, which name each candidate and why it did not answer; InvalidInput where
@@ -50,7 +51,10 @@ class Failover:
             self._exchange.path += self._serving.balancer.told(self._plan)
             self._exchange.path += [f"{name} left out: its price is unknown" for name in self._plan.unpriced]
         if len(candidates) == 1 and not (self._plan.missing or self._plan.unpriced):
-            return await self._ask(candidates[0], self._serving.settings.retries)
+            return self._ask(candidates[0], self._serving.settings.retries)
+        return self._first_of(candidates)
+
+    async def _first_of(self, candidates: Sequence[Candidate]) -> tuple[UpstreamAnswer, Outgoing]:
         missed: list[_Missed] = []
         for place, candidate in enumerate(candidates):
             self._exchange.fallbacks = place

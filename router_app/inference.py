@@ -23,6 +23,7 @@ from modelscan.wire import Surface, WireProtocol
 from router_app.adapting import ADAPTING
 from router_app.admission import Uses, admitted
 from router_app.asking import Asked
+from router_app.cycle import WHOLE
 from router_app.exchange import Exchange
 from router_app.failover import Failover
 from router_app.outgoing import Outgoing, Prepare, filled, static
@@ -77,7 +78,7 @@ class Inference:
         headers = scope["headers"]
         told = dict(headers)
         exchange = Exchange(send, self._serving, self._protocol)
-        exchange.operation = self.named
+        exchange.operation, exchange.send_whole = self.named, scope.get(WHOLE)
         if _EXPLAIN in told:
             exchange.explained = told[_EXPLAIN] == b"1"
         if scope["query_string"]:
@@ -86,7 +87,7 @@ class Inference:
             exchange.client = told[_CLIENT].decode("latin-1")
         passed = [header for header in headers if header[0] in self._passed] if self._passed else []
         try:
-            if self._serving.current is None:  # Tokens are read before what is served: nobody slips in.
+            if self._serving.routing_now is None:  # Tokens are read before what is served: nobody slips in.
                 await self._serving.routing()
             exchange.caller = self._serving.door.enter(headers)
             at_the_door = time.perf_counter() - exchange.began
@@ -106,7 +107,7 @@ class Inference:
 
     async def _answer(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
         try:
-            await self._relay(exchange, passed, body)
+            await self._answered(exchange, *self._asked(exchange, passed, body))
         except ModelScanError as error:
             await exchange.refuse(error)
         except asyncio.CancelledError:
@@ -121,11 +122,12 @@ class Inference:
             _log.exception("request %s ended unexpectedly", exchange.id)
             await exchange.refuse(ModelScanError(f"An unexpected {type(error).__name__}.", hint=_SEE_LOG))
 
-    async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
+    def _asked(self, exchange: Exchange, passed: Headers, body: bytes) -> tuple[Mapping[str, Any], Prepare]:
+        """The members of a request's body, and what makes it one for a provider. Raises InvalidInput."""
         asked = Asked(body)
         exchange.most = prompt, answer = reserved(body, asked.members)
         exchange.foreseen = prompt + answer
-        await self._answered(exchange, asked.members, partial(self._outgoing, exchange, passed, asked))
+        return asked.members, partial(self._outgoing, exchange, passed, asked)
 
     def _outgoing(self, exchange: Exchange, passed: Headers, asked: Asked, route: Route) -> Outgoing:
         """What goes to the provider of `route`."""
@@ -156,7 +158,7 @@ class Inference:
 
         Raises UnknownModel, AmbiguousModel, InvalidInput, and what Failover raises.
         """
-        routing = await self._serving.routing()
+        routing = self._serving.routing_now or await self._serving.routing()
         exchange.generation = routing.registry.generation
         exchange.asked_model = _named_in(members)
         exchange.stream = members.get("stream") is True

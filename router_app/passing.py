@@ -1,6 +1,8 @@
 """OpenAI's other endpoints: requests and answers pass as they are, to providers of that protocol, if they have them."""
 
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from modelscan.clients.registry import Route
 from modelscan.errors import UpstreamFailed, WrongEndpoint
@@ -12,7 +14,7 @@ from router_app.asking import Asked
 from router_app.exchange import Exchange
 from router_app.inference import Inference
 from router_app.multipart import Form, is_form
-from router_app.outgoing import Outgoing, filled, static
+from router_app.outgoing import Outgoing, Prepare, filled, static
 from router_app.serving import Serving
 from router_app.upstream import Headers, UpstreamAnswer
 from router_app.whole import is_event_stream
@@ -52,7 +54,7 @@ class Passing(Inference):
         if path in _WITHOUT_ANSWER:
             self._uses = "prompt"
 
-    async def _relay(self, exchange: Exchange, passed: Headers, body: bytes) -> None:
+    def _asked(self, exchange: Exchange, passed: Headers, body: bytes) -> tuple[Mapping[str, Any], Prepare]:
         content_type = next((value for _, value in passed), b"")
         form = Form.read(body, content_type) if is_form(content_type) else None
         asked = form or Asked(body)
@@ -62,7 +64,7 @@ class Passing(Inference):
             exchange.foreseen = sum(exchange.most)
         else:  # How many tokens sound or a picture is, is hardly told by its bytes: keys are not chosen by that.
             exchange.most = len(body) // _BYTES_OF_SOUND + _PICTURES, DEFAULT_COMPLETION
-        await self._answered(exchange, members, partial(self._outgoing_as_it_is, exchange, passed, body, asked))
+        return members, partial(self._outgoing_as_it_is, exchange, passed, body, asked)
 
     def _outgoing_as_it_is(
         self, exchange: Exchange, passed: Headers, body: bytes, asked: Form | Asked, route: Route

@@ -68,7 +68,8 @@ class Serving:
         self._first_seconds = first_seconds
         self._rules: tuple[RoutingRule, ...] = ()
         self._registry: Registry | None = None
-        self._routing: Routing | None = None
+        self.routing_now: Routing | None = None
+        """What `routing` returns at once, where it does."""
         self._held = False
         self._loaded = asyncio.Event()
 
@@ -85,7 +86,7 @@ class Serving:
 
     def hold(self) -> None:
         """Let the first requests wait for `release`: a registry without its rules and keys would refuse them."""
-        self._held = self._routing is None
+        self._held = self.routing_now is None
 
     def release(self) -> None:
         """Let in whoever waits, where there is a registry."""
@@ -94,14 +95,14 @@ class Serving:
 
     def _serve(self) -> None:
         if self._registry:
-            self._routing = Routing(self._registry, self._rules)
+            self.routing_now = Routing(self._registry, self._rules)
             self._loaded.set()
 
     def rule(self, rules: Iterable[RoutingRule]) -> None:
         """Have these rules count from now on."""
         self._rules = tuple(rules)
-        if self._routing:
-            self._routing = Routing(self._routing.registry, self._rules)
+        if self.routing_now:
+            self.routing_now = Routing(self.routing_now.registry, self._rules)
 
     async def registry(self) -> Registry:
         """The registry. Before the first one is loaded, waits for it; raises ServiceUnavailable after 10 s."""
@@ -109,7 +110,7 @@ class Serving:
 
     async def routing(self) -> Routing:
         """The registry with the rules over it; waits likewise."""
-        if self._routing is None:
+        if self.routing_now is None:
             try:
                 async with asyncio.timeout(self._first_seconds):
                     await self._loaded.wait()
@@ -117,8 +118,8 @@ class Serving:
                 raise ServiceUnavailable(
                     "The service is starting.", hint="Try again in a moment; GET /health says what it waits for."
                 ) from None
-        assert self._routing is not None
-        return self._routing
+        assert self.routing_now is not None
+        return self.routing_now
 
     def account(self, event: UsageEvent, lease: Lease | None = None) -> None:
         """Journal a request; its key's counters learn what it used. On a full disk the journal holds it."""

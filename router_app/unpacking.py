@@ -30,6 +30,9 @@ class _Unpacked:
         self.status = answer.status
         self.headers: Headers = [header for header in answer.headers if header[0] != b"content-encoding"]
 
+    def whole(self) -> None:
+        """It is unpacked piece by piece."""
+
     async def begun(self) -> None:
         await self._answer.begun()
 

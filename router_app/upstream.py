@@ -35,6 +35,10 @@ class UpstreamAnswer(Protocol):
         """Their names in lower case."""
         ...
 
+    def whole(self) -> bytes | None:
+        """The body, where all of it has come by now and none of it was read; it need not be read any more, then."""
+        ...
+
     async def begun(self) -> None:
         """Return once the body has begun, or is over; raises UpstreamFailed. What has begun is still to be read."""
         ...
@@ -113,6 +117,9 @@ class _LibraryAnswer:
         self._first: bytes | None = None
         self.status = response.status_code
         self.headers = [(name.lower(), value) for name, value in response.headers.raw]
+
+    def whole(self) -> None:
+        """It is read piece by piece."""
 
     async def begun(self) -> None:
         self._first = await self._next()

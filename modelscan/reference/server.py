@@ -26,7 +26,13 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 def make_server(app: ASGIApp, http: type[asyncio.Protocol] | None = None) -> uvicorn.Server:
     """A quiet server without signal handlers of its own; `http` speaks with callers in place of uvicorn's."""
     config = uvicorn.Config(
-        app, http=http or "auto", log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
+        app,
+        interface="asgi3",  # Which uvicorn does not guess of an application that is called without a coroutine.
+        http=http or "auto",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_graceful_shutdown=1,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     return uvicorn.Server(config)

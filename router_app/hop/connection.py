@@ -69,6 +69,8 @@ class Connection(asyncio.Protocol):
         self._fault: Broken | None = None
         self._pieces: list[bytes] = []
         self._waiting = 0
+        self._taken = False
+        """Whether some of the body was read."""
         self._paused = False
 
     # The exchange, as the pool and the answer's reader see it.
@@ -89,37 +91,40 @@ class Connection(asyncio.Protocol):
         `within` is how many seconds the whole exchange may take, body and all. Where this fails, or is cancelled, the
         connection is closed.
         """
+        self._reset(busy=True)
         try:
-            await self._ask(head, body, within)
+            transport = self._transport
+            if transport is None or self._lost:
+                raise Broken("it was closed meanwhile", unanswered=True)
+            self._active = self._sent = now = self.loop.time()
+            self._until, self._within = now + within, within
+            if self._timer is None or self._timer.when() > self._until:
+                self._stop_timer()
+                self._timer = self.loop.call_later(min(self._longest_wait, within), self._look)
+            if len(body) <= _SLICE:
+                transport.write(head + body)
+            else:
+                await self._write_slowly(transport, head, body)
+            while not self._head_done:
+                if self._fault:
+                    raise self._fault
+                await self._news()
         except BaseException:
             self.abort()
             raise
 
-    async def _ask(self, head: bytes, body: bytes, within: float) -> None:
-        self._reset(busy=True)
-        transport = self._transport
-        if transport is None or self._lost:
-            raise Broken("it was closed meanwhile", unanswered=True)
-        self._active = self._sent = now = self.loop.time()
-        self._until, self._within = now + within, within
-        if self._timer is None or self._timer.when() > self._until:
-            self._stop_timer()
-            self._timer = self.loop.call_later(min(self._longest_wait, within), self._look)
-        if len(body) <= _SLICE:
-            transport.write(head + body)
-        else:
-            await self._write_slowly(transport, head, body)
-        while not self._head_done:
-            if self._fault:
-                raise self._fault
-            await self._wait()
+    def whole(self) -> bytes | None:
+        """The body, where all of it has come by now and none of it was read."""
+        if not self._complete or self._taken:
+            return None
+        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
 
     async def begun(self) -> None:
         """Return once a byte of the body is there, or its end. Raises Broken."""
         while not self._pieces and not self._complete:
             if self._fault:
                 raise self._fault
-            await self._wait()
+            await self._news()
 
     async def read(self) -> bytes:
         """The body's next bytes, as they arrive; nothing at its end. Raises Broken after what came before the fault."""
@@ -128,7 +133,8 @@ class Connection(asyncio.Protocol):
                 return b""
             if self._fault:
                 raise self._fault
-            await self._wait()
+            await self._news()
+        self._taken = True
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._waiting = 0
@@ -157,16 +163,15 @@ class Connection(asyncio.Protocol):
             await self._writable.wait()
             self._active = self._sent = self.loop.time()
 
-    async def _wait(self) -> None:
-        self._waiter = self.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+    def _news(self) -> asyncio.Future[None]:
+        """Done as soon as anything more is known. One at a time awaits it."""
+        self._waiter = waiter = self.loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     # What the transport tells.
 

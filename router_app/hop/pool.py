@@ -202,6 +202,10 @@ class PooledAnswer:
         self.status = connection.status
         self.headers: Headers = connection.headers
 
+    def whole(self) -> bytes | None:
+        """The body, where all of it has come by now and none of it was read."""
+        return self._connection.whole() if self._connection is not None else None
+
     async def begun(self) -> None:
         """Return once the body has begun, or is over; raises UpstreamFailed, UpstreamTimedOut."""
         assert self._connection is not None

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from router_app.bounded import BoundedHttp
-from router_app.cycle import LEFT, TASK
+from router_app.cycle import LEFT, TASK, WHOLE
 from tests.router_app.routers import eventually
 
 GET = b"GET /a%20b?c=d HTTP/1.1\r\nhost: localhost\r\n\r\n"
@@ -284,3 +284,46 @@ def test_what_is_told_waits_while_the_caller_takes_nothing() -> None:
         http.connection_lost(None)
 
     uvloop.run(story())
+
+
+def test_an_answer_that_is_there_goes_out_without_messages_but_where_it_would_have_to_wait() -> None:
+    said: list[bool] = []
+    head = [(b"content-length", b"2")]
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        said.append(scope[WHOLE](200, head, b"ok"))
+        said.append(scope[WHOLE](200, head, b"no"))  # It was answered.
+        if not said[-2]:
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            await send({"type": "http.response.body", "body": b"ok"})
+
+    async def story() -> None:
+        http = BoundedHttp(uvicorn.Config(app, lifespan="off", log_config=None), ServerState(), {})
+        wire = Wire()
+        http.connection_made(wire)
+        http.data_received(POST)
+        await eventually(lambda: len(said) == 2)
+        http.pause_writing()
+        http.data_received(POST)
+        await eventually(lambda: len(said) == 4)
+        assert len(wire.writes) == 1
+        http.resume_writing()
+        await eventually(lambda: len(wire.writes) == 2)
+        assert said == [True, False, False, False]
+        assert wire.writes[0] == wire.writes[1]
+        assert wire.writes[0].endswith(b"\r\n\r\nok")
+        http.connection_lost(None)
+
+    uvloop.run(story())
+
+
+def test_a_scope_and_its_cycle_do_not_hold_each_other() -> None:
+    kept: list[Scope] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        kept.append(scope)
+        await echo(scope, receive, send)
+
+    tell(app, POST)
+    assert WHOLE not in kept[0]

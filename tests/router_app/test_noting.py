@@ -121,7 +121,7 @@ def test_who_is_turned_away_after_the_journal_was_closed_has_a_row(settings: Set
 def test_who_leaves_before_the_models_are_there_has_a_row(settings: Settings) -> None:
     async def story() -> None:
         async with routed_to_reference(settings) as router:
-            router.service.serving._routing = None
+            router.service.serving.routing_now = None
             router.service.serving._loaded.clear()
             asking = asyncio.create_task(router.http.get("/v1/models"))
             await eventually(lambda: router.service.gate.running)

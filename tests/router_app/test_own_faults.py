@@ -48,6 +48,9 @@ class Faltering:
     async def send(self, *_: object, **__: object) -> "Faltering":
         return self
 
+    def whole(self) -> None:
+        """It comes piece by piece."""
+
     async def begun(self) -> None:
         """At once."""
 

@@ -143,6 +143,9 @@ def test_sound_that_breaks_off_cuts_the_connection_and_leaves_its_row(settings: 
         async def send(self, *_: object, **__: object) -> "Breaking":
             return self
 
+        def whole(self) -> None:
+            """It comes piece by piece."""
+
         async def begun(self) -> None:
             """At once."""
 

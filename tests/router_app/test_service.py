@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
@@ -255,6 +256,21 @@ def test_the_journal_moves_on_by_itself_and_says_when_it_cannot(
                 await eventually(lambda: router.service.parts.state("journal") == "down")
             await eventually(lambda: router.service.parts.state("journal") == "up")
         assert "could not be flushed" in caplog.text
+
+    asyncio.run(story())
+
+
+def test_many_rows_are_taken_in_at_once_but_for_the_verdict_on_a_trial(settings: Settings) -> None:
+    async def story() -> None:
+        async with routed_to_reference(settings) as router:
+            service, registry = router.service, router.service.serving.current
+            assert [service._pause(rows) for rows in (0, 499, 500, 9_999, 10_000)] == [0.01, 0.01, 5.0, 5.0, 30.0]
+            service.serving.swap(SimpleNamespace(trials=("one",), generation=2))  # type: ignore[arg-type]
+            assert service._pause(10_000) == 5.0
+            service.serving._registry = None
+            assert service._pause(10_000) == 30.0
+            assert registry is not None
+            service.serving.swap(registry)
 
     asyncio.run(story())
 

@@ -166,6 +166,36 @@ def test_an_answer_that_is_let_go_before_its_end_takes_its_connection_with_it() 
     told(story)
 
 
+def test_a_body_is_there_as_a_whole_once_all_of_it_has_come_and_none_was_read() -> None:
+    rest = asyncio.Event()
+
+    async def serve(wire: Wire) -> None:
+        await request_on(wire)
+        await wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n")
+        await rest.wait()
+        await wire.send(b"3\r\nllo\r\n0\r\n\r\n")
+        await request_on(wire)
+        await wire.send(ANSWER)
+
+    async def story() -> None:
+        async with served(serve) as server, pooled() as upstream:
+            answer = await upstream.send("POST", server.url, [], b"")
+            await answer.begun()
+            assert answer.whole() is None
+            rest.set()
+            await eventually(lambda: answer.whole() == b"hello")
+            assert await answer.read() == b"hello"
+            assert answer.whole() is None
+            await answer.aclose()
+            assert answer.whole() is None
+            answer = await upstream.send("POST", server.url, [], b"")
+            await eventually(lambda: answer.whole() == b"ok")
+            await answer.aclose()
+            assert len(server.connections) == 1  # It was let go as one whose answer was read.
+
+    told(story)
+
+
 def test_a_caller_who_leaves_while_waiting_takes_the_connection_along() -> None:
     gone: list[int] = []
 
