@@ -26,6 +26,7 @@ from tasks.missed import MISSED, newest
 from tasks.running.ending import Limits, ended
 from tasks.running.forks import Fork, Forks
 from tasks.running.leftovers import our_pid
+from tasks.running.task_ends import end_tasks
 from tasks.running.zygote import Order
 
 __all__ = ["Rows", "Supervisor"]
@@ -129,6 +130,7 @@ class Supervisor:
         for seconds in (*_TELL_SECONDS, 0):
             try:
                 await self._client.set_flow_run_state(run.id, state, force=True)
+                await end_tasks(self._client, run.id)
             except _UNREACHED as error:
                 _log.warning("the end of %s could not be told: %s", run.name, error)
                 await asyncio.sleep(seconds)

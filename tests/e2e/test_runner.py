@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
@@ -39,6 +40,17 @@ class Desk:
             while not (self.folder / way).exists() or not (self.folder / way).read_text():  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         return int((self.folder / way).read_text())
+
+    async def tasks_of(self, run: FlowRun) -> list[str]:
+        """The states of its tasks, once none goes on."""
+        states = list[str]()
+        async with asyncio.timeout(30):
+            while not states or "Running" in states:
+                await asyncio.sleep(0.1)
+                wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
+                found = await self.client.read_task_runs(flow_run_filter=wanted)
+                states = [str(task.state_name) for task in found]
+        return states
 
     async def ended(self, run: FlowRun, words: str) -> None:
         """Wait until its state says so."""
@@ -108,6 +120,7 @@ async def each_bad_run_ends_alone(at: Desk) -> None:
     hanging = await at.pid("hang")
     await asyncio.gather(*(at.ended(run, ENDS[way]) for way, run in runs.items()))
     await gone(hanging)
+    assert await at.tasks_of(runs["hang"]) == ["Crashed"]
     await at.ended(await at.ask("well"), "Completed")
 
 

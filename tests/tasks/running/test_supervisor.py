@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.client.schemas.responses import OrchestrationResult, SetStateStatus, StateAcceptDetails, StateRejectDetails
 from prefect.states import Pending, Running
 
@@ -37,6 +37,8 @@ class Client:
         self.taken: set[UUID] = set()
         """What another runner executes."""
         self.cancelled: list[UUID] = []
+        self.tasks: dict[UUID, list[TaskRun]] = {}
+        """Those of each run that go on."""
 
     def _fail(self) -> None:
         if self.faults:
@@ -62,6 +64,15 @@ class Client:
             refused = StateRejectDetails(reason="another has it")
             return OrchestrationResult(state=Running(), status=SetStateStatus.REJECT, details=refused)
         return OrchestrationResult(state=state, status=SetStateStatus.ACCEPT, details=StateAcceptDetails())
+
+    async def read_task_runs(self, *, flow_run_filter: Any, task_run_filter: Any, limit: int) -> list[TaskRun]:
+        assert task_run_filter.state.type.any_
+        assert limit
+        return self.tasks.get(flow_run_filter.id.any_[0], [])
+
+    async def set_task_run_state(self, task_run_id: UUID, state: State[Any], force: bool) -> None:
+        assert force
+        self.states.setdefault(task_run_id, []).append(state)
 
     async def read_flow_runs(self, flow_run_filter: Any) -> list[FlowRun]:
         self._fail()
@@ -166,9 +177,13 @@ async def what_another_runner_was_quicker_to_take_is_left_to_it(desk: Desk) -> N
 async def a_run_that_dies_is_told_as_crashed_and_the_others_go_on(desk: Desk) -> None:
     run, other = desk.add("one"), desk.add("two")
     await desk.begun(run, other)
+    task = TaskRun(flow_run_id=run.id, task_key="probe", dynamic_key="0")
+    desk.client.tasks[run.id] = [task]
     desk.client.faults += [httpx.ConnectError("refused")] * 4  # However often another look comes in between.
     desk.zygote.end(run, signal.SIGSEGV)
     assert "SIGSEGV" in str((await desk.ended(run, "Crashed")).message)
+    await desk.until(lambda: task.id in desk.client.states)
+    assert [state.name for state in desk.client.states[task.id]] == ["Crashed"]
     assert not desk.zygote.forks[str(other.id)].ended.done()
 
 
