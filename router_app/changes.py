@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 from modelscan.catalog import drift
 from modelscan.drift.asking import asked_changes
 from modelscan.errors import InvalidInput
+from router_app.auth import actor_of
 from router_app.bodies import Judge, has_body, read_body
 from router_app.change_feed import ChangeFeed
 from router_app.deciding import Deciding
@@ -72,7 +73,9 @@ class Changes:
     async def _judge(self, request: Request, *, approved: bool) -> Response:
         """The change after the verdict, and the discovery that has it take effect, if it needs one."""
         asked = await read_body(request, Judge) if has_body(request) else Judge()
-        decided = await self._deciding.judge(request.path_params["id"], approved=approved, reason=asked.reason)
+        decided = await self._deciding.judge(
+            request.path_params["id"], approved=approved, actor=actor_of(request), reason=asked.reason
+        )
         return JSONResponse(decided.model_dump(mode="json"))
 
     async def _told(self, after: int | None) -> AsyncIterator[str]:

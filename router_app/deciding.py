@@ -40,9 +40,9 @@ class Deciding:
         self._discoveries = discoveries
         self._reload_prices = reload_prices
 
-    async def judge(self, change_id: str, *, approved: bool, reason: str = "") -> Decided:
+    async def judge(self, change_id: str, *, approved: bool, actor: str, reason: str = "") -> Decided:
         """Approve or reject; what is approved takes effect. Raises ChangeNotFound, NotWaiting."""
-        judge = partial(drift.judge, approved=approved, reason=reason, writing=self._writing)
+        judge = partial(drift.judge, approved=approved, reason=reason, actor=actor, writing=self._writing)
         change = await asyncio.to_thread(judge, self.database, change_id)
         effect = effects([change]).get(change.provider, Effect.NOTHING)
         if effect is Effect.NOTHING:

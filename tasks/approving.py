@@ -105,19 +105,19 @@ async def approved(run: Run, candidate: Candidate) -> Proved:
             f"The candidate for {found.identifier} is not the one that was validated.",
             hint=f"Discover it anew: modelscan add {found.identifier}",
         )
-    await _approve_changes(run, candidate)
+    await _approve_changes(run, candidate, found.verdict.actor)
     run.telling.change(state=DiscoveryState.RUNNING)
     sources = Sources(candidate.client, candidate.test)
     repaired = Repaired(candidate.spec, sources, candidate.report, candidate.attempts)
     return Proved(repaired, Evidence(identifier=run.identifier, records=candidate.records, gaps=candidate.gaps))
 
 
-async def _approve_changes(run: Run, candidate: Candidate) -> None:
+async def _approve_changes(run: Run, candidate: Candidate, actor: str) -> None:
     """Who approves the candidate approves what it brings."""
     before = await run.catalogue(served, run, candidate.spec.provider)
     for change in await _withheld(run, before, candidate.spec):
         reason = f"approved with discovery {run.discovery.id}"
-        await run.catalogue(drift.judge, change.id, approved=True, reason=reason)
+        await run.catalogue(drift.judge, change.id, approved=True, reason=reason, actor=actor or None)
 
 
 async def _asked(candidate: Candidate) -> Approval:

@@ -72,9 +72,18 @@ def withdraw(database: Database, events: Iterable[DriftEvent]) -> None:
 
 
 def judge(
-    database: Database, event_id: str, *, approved: bool, reason: str = "", writing: Writing = no_letters
+    database: Database,
+    event_id: str,
+    *,
+    approved: bool,
+    reason: str = "",
+    actor: str | None = None,
+    writing: Writing = no_letters,
 ) -> DriftEvent:
-    """Approve what is held or was rejected, or reject what is held. Raises ChangeNotFound; NotWaiting for all else."""
+    """Approve what is held or was rejected, or reject what is held; `actor` says who does.
+
+    Raises ChangeNotFound; NotWaiting for all else.
+    """
     with database.write() as connection:
         found = _found(connection, event_id)
         if found.state not in _OPEN[approved]:
@@ -86,7 +95,7 @@ def judge(
             )
         state = DriftState.APPROVED if approved else DriftState.REJECTED
         ledger = Ledger((found,))
-        word = {"state": state, "reason": storable(reason), "judged_at": utc_now()}
+        word = {"state": state, "reason": storable(reason), "judged_at": utc_now(), "judged_by": actor}
         judged = ledger.written[found.id] = found.model_copy(update=word)
         _save(connection, ledger, writing)
     return judged
@@ -162,8 +171,8 @@ def _save(connection: Connection, ledger: Ledger, writing: Writing = no_letters)
         if event.id in ledger.fresh:
             fresh.append({**event.model_dump(mode="json"), "source": event.source, "seq": seq})
         else:
-            sql = "UPDATE drift_events SET state = ?, reason = ?, judged_at = ? WHERE id = ?"
-            connection.execute(sql, [event.state, event.reason, event.judged_at, event.id])
+            sql = "UPDATE drift_events SET state = ?, reason = ?, judged_at = ?, judged_by = ? WHERE id = ?"
+            connection.execute(sql, [event.state, event.reason, event.judged_at, event.judged_by, event.id])
     connection.execute(query("save_drift"), {"events": json_text(fresh)})
     connection.execute(query("save_drift_feed"), {"lines": json_text(lines)})
     put(connection, writing(tuple(ledger.written.values())))

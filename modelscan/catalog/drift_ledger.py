@@ -82,7 +82,8 @@ def _as_judged(known: Sequence[DriftEvent], found: DriftEvent) -> DriftEvent:
     led = next((one for one in reversed(known) if one.after == found.after), None)
     if led is None or led.state is not DriftState.REJECTED:
         return found
-    return found.model_copy(update={"state": led.state, "reason": led.reason, "judged_at": led.judged_at})
+    word = {"state": led.state, "reason": led.reason, "judged_at": led.judged_at, "judged_by": led.judged_by}
+    return found.model_copy(update=word)
 
 
 def _counted(known: Sequence[DriftEvent], value: str | None) -> str | None:

@@ -81,7 +81,8 @@ def show(session: Session, change: str) -> None:
         print_json(found.model_dump(mode="json"))
         return
     kind = "" if found.field == found.kind else f" ({found.kind})"
-    click.echo(f"{found.subject}: {found.field}{kind} is {found.state}{_why(found)}.")
+    by = f" by {found.judged_by}" if found.judged_by else ""
+    click.echo(f"{found.subject}: {found.field}{kind} is {found.state}{by}{_why(found)}.")
     print_table(("", "value"), (("before", found.before), ("after", found.after)))
     rows = ((one.source, one.record, one.url, f"{one.fetched_at:%Y-%m-%d %H:%M}") for one in found.evidence)
     print_table(("source", "record", "where", "when"), rows)

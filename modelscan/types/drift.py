@@ -94,6 +94,8 @@ class DriftEvent(Frozen):
     """Why it is in this state, where the operator or a rule said so."""
     judged_at: AwareDatetime | None = None
     """When the operator approved or rejected it."""
+    judged_by: str | None = None
+    """Who that was: `admin token`, or `token` and the name of one that was issued."""
 
     @classmethod
     def of(

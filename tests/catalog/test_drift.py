@@ -47,9 +47,10 @@ def test_a_price_that_goes_to_and_fro_is_a_change_each_time(database: Database) 
 
 def test_what_was_rejected_is_not_asked_for_again_whoever_says_it(database: Database) -> None:
     (held,) = drift.record(database, [change("1", "2")])
-    drift.judge(database, held.id, approved=False, reason="a typo of theirs")
+    drift.judge(database, held.id, approved=False, reason="a typo of theirs", actor="admin token")
     (again,) = drift.record(database, [change("1", "2", record="other")])
     assert (again.id, again.state, again.reason) == (held.id, REJECTED, "a typo of theirs")
+    assert again.judged_by == "admin token"
     drift.record(database, [change("1", "3")])
     (third,) = drift.record(database, [change("1", "2", record="third")])
     assert (third.state, third.reason) == (REJECTED, "a typo of theirs")
@@ -76,8 +77,9 @@ def test_the_operator_may_think_better_of_a_rejection_and_not_of_an_approval(dat
 
 def test_what_was_approved_stays_so(database: Database) -> None:
     (held,) = drift.record(database, [change("1", "2")])
-    judged = drift.judge(database, held.id, approved=True)
+    judged = drift.judge(database, held.id, approved=True, actor="token ops")
     assert judged.judged_at
+    assert judged.judged_by == "token ops"
     assert drift.record(database, [change("1", "2")]) == (judged,)
     assert judged.counts
 

@@ -67,9 +67,9 @@ def test_one_change_is_shown_with_its_records_and_the_choice(run: Run, database:
     assert "https://models.dev/api.json" in shown
     assert f"modelscan changes approve {moved}" in shown
     assert json.loads(run("changes", "show", moved, "--json").stdout)["id"] == moved
-    drift.judge(database, moved, approved=False, reason="not \x1b[31mtheirs")
+    drift.judge(database, moved, approved=False, reason="not \x1b[31mtheirs", actor="token ops")
     shown = run("changes", "show", moved).stdout
-    assert "is rejected: not \\x1b[31mtheirs." in shown
+    assert "is rejected by token ops: not \\x1b[31mtheirs." in shown
     assert "approve" not in shown
 
 

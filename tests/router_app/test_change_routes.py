@@ -72,6 +72,7 @@ def test_what_is_approved_has_its_published_provider_discovered_anew(settings: S
             held, other = stored(router, MOVED, change("1", "2", kind=DriftKind.LIMIT, provider="bolt"))
             answer = (await router.admin("POST", f"/changes/{held}/approve", json={"reason": "they moved"})).json()
             assert (answer["change"]["state"], answer["change"]["reason"]) == ("approved", "they moved")
+            assert answer["change"]["judged_by"] == "admin token"
             assert (answer["discovery"]["identifier"], answer["discovery"]["state"]) == ("acme", "queued")
             assert (await router.admin("POST", f"/changes/{other}/approve")).json()["discovery"] is None
             again = await router.admin("POST", f"/changes/{held}/reject")
