@@ -45,7 +45,7 @@ DEPLOYMENTS = (
     Deployment(
         maintain,
         "maintain",
-        "Remove what is old (usage, journal, history, answers of sources, discoveries, Prefect's runs), and say so.",
+        "Remove what is old (usage, journal, history, source answers, discoveries, Prefect's runs, logs), and say so.",
         tags=("modelscan", "scheduled"),
         schedule="maintain",
         whole_catalogue=True,

@@ -13,6 +13,7 @@ from tasks.maintaining import (
     keep_discoveries,
     keep_history,
     keep_journal,
+    keep_logs,
     keep_prefect,
     keep_records,
     keep_usage,
@@ -24,11 +25,19 @@ __all__ = ["maintain"]
 
 @flow(name="maintain", flow_run_name="maintain", persist_result=False)
 async def maintain() -> State[Any]:
-    """Remove what is old (usage, journal, history, answers of sources, discoveries, Prefect's runs), and say so."""
+    """Remove what is old (usage, journal, history, source answers, discoveries, Prefect's runs, logs), and say so."""
     bench = await asyncio.to_thread(the_bench)
     done, failed = list[Done](), list[str]()
     # History before the answers of sources that it names.
-    steps: tuple[Any, ...] = (keep_usage, keep_journal, keep_history, keep_records, keep_discoveries, keep_prefect)
+    steps: tuple[Any, ...] = (
+        keep_usage,
+        keep_journal,
+        keep_history,
+        keep_records,
+        keep_discoveries,
+        keep_prefect,
+        keep_logs,
+    )
     for step in steps:
         state: State[Done] = await step(bench, return_state=True)
         if state.is_completed():

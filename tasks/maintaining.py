@@ -19,13 +19,14 @@ from modelscan.usage.upkeep import Upkeep
 from tasks.bench import Bench
 from tasks.logs import run_logger
 from tasks.reporting import table
-from tasks.retention import forget_runs, vacuumed
+from tasks.retention import forget_runs, put_by, vacuumed
 
 __all__ = [
     "Done",
     "keep_discoveries",
     "keep_history",
     "keep_journal",
+    "keep_logs",
     "keep_prefect",
     "keep_records",
     "keep_usage",
@@ -98,6 +99,13 @@ async def keep_prefect(bench: Bench) -> Done:
     given_back = await asyncio.to_thread(vacuumed, _prefect_file(bench))
     removed = f"{runs} flow runs, {artifacts} artifacts; {_size(given_back)} given back"
     return _told("prefect", removed, f"{days} days")
+
+
+@task(name="maintain", task_run_name="logs", cache_policy=NO_CACHE, persist_result=False)
+async def keep_logs(bench: Bench) -> Done:
+    """Those of Prefect's API and of the runner, on the machine where this runs."""
+    count = await asyncio.to_thread(put_by, bench.settings.data_dir / "logs")
+    return _told("logs", f"{count} begun anew", "what came since, and what was there before")
 
 
 async def report(bench: Bench, done: Sequence[Done], failed: Sequence[str]) -> None:

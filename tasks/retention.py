@@ -1,5 +1,7 @@
-"""Keeps Prefect's own database small: runs that ended long ago go, with their task runs, logs and artifacts."""
+"""Keeps Prefect's own database and the files of logs small: runs that ended long ago go, with all that is theirs."""
 
+import os
+import shutil
 import sqlite3
 from contextlib import closing
 from datetime import datetime
@@ -19,12 +21,14 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import TERMINAL_STATES
 
-__all__ = ["Forgotten", "forget_runs", "vacuumed"]
+__all__ = ["Forgotten", "forget_runs", "put_by", "vacuumed"]
 
 _AT_ONCE = 50
 """Prefect's API deletes no more in one go."""
 _WORTH_BYTES = 8 * 2**20
 _BUSY_SECONDS = 10.0
+_LONGEST_LOG = 16 * 2**20
+"""Bytes."""
 
 
 class Forgotten(NamedTuple):
@@ -83,3 +87,20 @@ def _vacuumed(connection: sqlite3.Connection, path: Path) -> int:
     connection.execute("VACUUM")
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return max(0, before - path.stat().st_size)
+
+
+def put_by(folder: Path, most: int = _LONGEST_LOG) -> int:
+    """Begin each log of more than `most` bytes anew, and keep what it holds as NAME.1, in the place of the one before.
+
+    Whoever writes goes on writing to the same file, at its new end; a line of the moment between is lost. Returns how
+    many.
+    """
+    count = 0
+    for log in sorted(folder.glob("*.log")):
+        if log.stat().st_size > most:
+            kept = log.with_name(f"{log.name}.1")
+            kept.touch(mode=0o600)
+            shutil.copyfile(log, kept)
+            os.truncate(log, 0)
+            count += 1
+    return count

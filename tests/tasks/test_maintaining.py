@@ -70,6 +70,7 @@ def test_each_step_removes_what_is_old_and_says_so(bench: Bench, monkeypatch: py
         maintaining.keep_records,
         maintaining.keep_discoveries,
         maintaining.keep_prefect,
+        maintaining.keep_logs,
     )
     done = [asyncio.run(step.fn(bench)) for step in steps]
     assert [(one.what, one.removed) for one in done] == [
@@ -79,6 +80,7 @@ def test_each_step_removes_what_is_old_and_says_so(bench: Bench, monkeypatch: py
         ("source answers", "1 superseded"),
         ("discoveries", "1 runs"),
         ("prefect", "7 flow runs, 9 artifacts; 0.0 MiB given back"),
+        ("logs", "0 begun anew"),
     ]
     assert not begun.exists()
     assert records.get_record(bench.database, cited.id)
@@ -117,7 +119,15 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(monkeypatch: pytest.Mo
     async def report(*what: object) -> None:
         told.append(what[1:])
 
-    steps = ("keep_usage", "keep_journal", "keep_history", "keep_records", "keep_discoveries", "keep_prefect")
+    steps = (
+        "keep_usage",
+        "keep_journal",
+        "keep_history",
+        "keep_records",
+        "keep_discoveries",
+        "keep_prefect",
+        "keep_logs",
+    )
     for name in steps:
         monkeypatch.setattr(module, name, Step(name, fault if name == "keep_records" else ""))
     monkeypatch.setattr(module, "the_bench", lambda: None)
@@ -127,4 +137,4 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(monkeypatch: pytest.Mo
     failed = [f"keep_records: {fault}"] if fault else []
     assert told == [(done, failed)]
     assert state.is_failed() is bool(fault)
-    assert (f"1 of 6 steps failed: keep_records: {fault}" if fault else "keep_usage: 1") in str(state.message)
+    assert (f"1 of 7 steps failed: keep_records: {fault}" if fault else "keep_usage: 1") in str(state.message)

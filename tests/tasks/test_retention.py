@@ -14,7 +14,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from tasks import retention
-from tasks.retention import Forgotten, forget_runs, vacuumed
+from tasks.retention import Forgotten, forget_runs, put_by, vacuumed
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -87,3 +87,21 @@ def test_a_file_that_somebody_holds_is_left_for_the_next_time(file: Path, monkey
         other.execute("BEGIN EXCLUSIVE")
         assert vacuumed(file) == 0
     assert vacuumed(file.with_name("none.db")) == 0
+
+
+def test_a_long_log_begins_anew_under_whoever_writes_it(tmp_path: Path) -> None:
+    short, long = tmp_path / "prefect.log", tmp_path / "runner.log"
+    short.write_text("a line\n")
+    with long.open("ab", buffering=0) as writing:
+        writing.write(b"old\n" * 10)
+        assert put_by(tmp_path, 20) == 1
+        writing.write(b"new\n")
+        assert (short.read_text(), long.read_text()) == ("a line\n", "new\n")
+        kept = tmp_path / "runner.log.1"
+        assert kept.read_text() == "old\n" * 10
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert put_by(tmp_path, 20) == 0
+        writing.write(b"newer\n" * 10)
+        assert put_by(tmp_path, 20) == 1
+        assert kept.read_text() == "new\n" + "newer\n" * 10
+    assert put_by(tmp_path / "nowhere") == 0
