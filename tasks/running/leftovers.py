@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Crashed, Scheduled
 
 from tasks.deploying import Deployment
+from tasks.running.task_ends import end_tasks
 
 __all__ = ["our_pid", "settle_leftovers"]
 
@@ -40,6 +41,7 @@ async def settle_leftovers(client: PrefectClient, deployments: Mapping[UUID, Dep
     for run in await client.read_flow_runs(flow_run_filter=FlowRunFilter(deployment_id=ours, state=busy)):
         if _is_left(run.infrastructure_pid):
             await client.set_flow_run_state(run.id, _state_of(run, deployments), force=True)
+            await end_tasks(client, run.id)
 
 
 def _state_of(run: FlowRun, deployments: Mapping[UUID, Deployment]) -> State[None]:

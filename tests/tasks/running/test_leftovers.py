@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State
+from prefect.client.schemas.objects import FlowRun, State, TaskRun
 
 from flows.deployments import DEPLOYMENTS
 from tasks.deploying import Deployment
@@ -34,6 +34,9 @@ class Client:
         self.runs = [FlowRun(flow_id=uuid4(), deployment_id=DISCOVER, infrastructure_pid=pid) for pid in pids]
         self.states: dict[UUID, str | None] = {}
         self.names: list[str | None] = []
+        self.tasks: list[TaskRun] = []
+        """Of each run, those that went on."""
+        self.ended: list[UUID] = []
 
     async def read_flow_runs(self, flow_run_filter: Any) -> list[FlowRun]:
         assert flow_run_filter.state.type.any_
@@ -43,6 +46,14 @@ class Client:
         assert force
         self.states[run_id] = state.message
         self.names.append(state.name)
+
+    async def read_task_runs(self, **_: Any) -> list[TaskRun]:
+        return self.tasks
+
+    async def set_task_run_state(self, task_run_id: UUID, state: State[Any], force: bool) -> None:
+        assert force
+        assert state.is_crashed()
+        self.ended.append(task_run_id)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +65,13 @@ def test_a_run_whose_runner_is_gone_has_crashed(pid: str | None) -> None:
     client = Client(pid)
     asyncio.run(settled(client))
     assert client.states == {client.runs[0].id: "The runner that executed it was killed: ask for it again."}
+
+
+def test_the_tasks_of_such_a_run_do_not_go_on_for_ever() -> None:
+    client = Client(None)
+    client.tasks = [TaskRun(flow_run_id=client.runs[0].id, task_key="probe", dynamic_key="0")]
+    asyncio.run(settled(client))
+    assert client.ended == [client.tasks[0].id]
 
 
 @pytest.mark.parametrize("pid", [our_pid(), "elsewhere:1"], ids=["this runner", "another host"])
