@@ -71,7 +71,7 @@ async def desk(url: str, folder: Path) -> AsyncIterator[Desk]:
     settings = {
         "BAD_FLOWS": name,
         "MODELSCAN_DATA_DIR": str(folder / "data"),
-        "MODELSCAN_DISCOVERY_RUN_SECONDS": "12",
+        "MODELSCAN_DISCOVERY_RUN_SECONDS": "30",
         "MODELSCAN_RUNNER_MEMORY_MB": "512",
         "MODELSCAN_RUNNER_PARALLEL_RUNS": "8",
         "PREFECT_API_URL": url,
@@ -108,14 +108,14 @@ ENDS = {
     "hog": "Crashed: It needed more than 512 MiB of memory, and was ended. runner.memory_mb sets the limit.",
     "fault": "Crashed: Its process was ended by SIGSEGV",
     "exit": "Crashed: Its process ended unexpectedly, with 9",
-    "hang": "TimedOut: It took more than 12 s, and was stopped. discovery.run_seconds sets the limit.",
+    "hang": "TimedOut: It took more than 30 s, and was stopped. discovery.run_seconds sets the limit.",
 }
 
 
 async def each_bad_run_ends_alone(at: Desk) -> None:
     runs = {way: await at.ask(way) for way in ENDS}
     await at.pid("wait")
-    # At once: on a busy machine, its time would be over when the others have begun.
+    # At once: on a busy machine its time would be over when the others have begun.
     await at.client.set_flow_run_state(runs["wait"].id, Cancelling(), force=True)
     hanging = await at.pid("hang")
     await asyncio.gather(*(at.ended(run, ENDS[way]) for way, run in runs.items()))
