@@ -46,8 +46,8 @@ _AGAIN_SECONDS = 2.0
 _FLUSH_SECONDS = 1.0
 _BUSY_ROWS, _BUSY_SECONDS = 500, 5.0
 _MANY_ROWS, _MANY_SECONDS = 10_000, 30.0
-"""The more rows at once, the less each costs: 10 µs in 20,000, and 3.5 in 200,000. Who asks for statistics has them at
-once all the same."""
+"""The more rows at once, the less each costs: 10 µs in 20,000, and 3.5 in 200,000. Who asks the API for statistics has
+them at once all the same."""
 """After so many rows at once the next wait longer: to open and close the catalogue costs as much as a thousand."""
 _log = logging.getLogger(__name__)
 
