@@ -1,5 +1,6 @@
 """Looking at the catalogue again, asked for over the admin API: a run of Prefect's, begun and followed over HTTP."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Literal
@@ -22,7 +23,8 @@ _STATES: dict[str, Literal["queued", "running", "succeeded", "failed"]] = {
     "RUNNING": "running",
     "COMPLETED": "succeeded",
 }
-
+_AGAIN_SECONDS = (0.25, 0.5, 1.0, 2.0)
+"""Before the next attempt where Prefect's SQLite was locked for too long: it answers 503 then, and has done nothing."""
 
 _FLOWS = {"rediscover the catalogue": "rediscover-catalog", "refresh prices": "refresh-prices"}
 """By the names that their runs have."""
@@ -98,7 +100,11 @@ class Refreshing:
         if not url or self._http is None:
             raise _not_there("it has no address yet")
         try:
-            answer = await self._http.request(method, url.rstrip("/") + path, headers=prefect_headers(), **more)
+            for wait in (*_AGAIN_SECONDS, None):
+                answer = await self._http.request(method, url.rstrip("/") + path, headers=prefect_headers(), **more)
+                if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE or wait is None:
+                    break
+                await asyncio.sleep(wait)
         except httpx2.TransportError as error:
             raise _not_there(f"it does not answer ({type(error).__name__})") from error
         if path.startswith("/flow_runs/") and answer.status_code in (HTTPStatus.NOT_FOUND, 422):

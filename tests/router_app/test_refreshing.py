@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from modelscan.errors import ModelScanError
+from router_app import refreshing
 from router_app.problems import problem
 from router_app.refreshing import Refreshing
 
@@ -25,10 +26,15 @@ class Prefect:
         self.state, self.status, self.artifacts = state, status, list(artifacts)
         self.bodies: list[Any] = []
         self.paths: list[str] = []
+        self.locked = 0
+        """How many requests are answered with a 503 first."""
 
     def __call__(self, request: httpx2.Request) -> httpx2.Response:
         if self.status == 0:
             raise httpx2.ConnectError("refused")
+        if self.locked:
+            self.locked -= 1
+            return httpx2.Response(503)
         path = request.url.path.removeprefix("/api")
         self.paths.append(path)
         self.bodies.append(json.loads(request.content) if request.content else None)
@@ -68,6 +74,17 @@ def asked(prefect: Prefect | None, method: str, path: str, **more: Any) -> tuple
             return answer.status_code, answer.json()
 
     return asyncio.run(story())
+
+
+@pytest.mark.parametrize(("locked", "status"), [(4, 202), (5, 503)])
+def test_a_prefect_whose_database_is_locked_is_asked_again(
+    locked: int, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "_AGAIN_SECONDS", (0.0,) * 4)
+    prefect = Prefect()
+    prefect.locked = locked
+    assert asked(prefect, "POST", "/api/refresh", json={})[0] == status
+    assert prefect.locked == 0
 
 
 @pytest.mark.parametrize(("prices", "flow"), [(False, "rediscover-catalog"), (True, "refresh-prices")])
