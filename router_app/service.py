@@ -24,6 +24,7 @@ from modelscan.synthesis.prices import load_book
 from modelscan.types import utc_now
 from modelscan.usage.flush import flush
 from modelscan.usage.journal import Journal
+from modelscan.usage.prices import PriceBook
 from modelscan.usage.upkeep import Upkeep
 from router_app.change_feed import ChangeFeed
 from router_app.deciding import Deciding
@@ -113,7 +114,7 @@ class Service:
             await self._step("catalogue", asyncio.to_thread(migrate, self.database))
             self.parts.set("catalogue", "up")
             await self.flush()  # The counters of tokens and keys are made of the rows.
-            await self._step("prices", self._load_prices())  # What a token may spend is reckoned with them.
+            await self._step("prices", self._load_prices(None))  # What a token may spend is reckoned with them.
             await self._step("tokens", self._load_tokens())  # Before anything is served.
             self.serving.hold()
             try:
@@ -155,7 +156,7 @@ class Service:
                 await self._step("tokens", self._load_tokens())
             await self._step("registry", self._load_registry())
             await self._step("rules", self._load_rules())
-            await self._step("prices", self._load_prices())
+            await self._step("prices", self._load_prices(self.serving.prices))
             await self._step("keys", self._keyring.load(only_if_news=not everything))
             if everything and self.serving.shared is not None:
                 self.serving.shared.changed()
@@ -173,7 +174,7 @@ class Service:
     async def reload_prices(self) -> None:
         """Reckon what requests cost with the prices that the catalogue holds now."""
         async with self._changing:
-            await self._step("prices", self._load_prices())
+            await self._step("prices", self._load_prices(self.serving.prices))
         self._tell_others()
 
     async def save_rule(self, rule: RoutingRule) -> None:
@@ -361,8 +362,8 @@ class Service:
         else:
             self.parts.set("tokens", "up")
 
-    async def _load_prices(self) -> None:
-        self.serving.prices = await asyncio.to_thread(load_book, self.database)
+    async def _load_prices(self, before: PriceBook | None) -> None:
+        self.serving.prices = await asyncio.to_thread(load_book, self.database, before)
         self.parts.set("prices", "up")
 
     async def _load_registry(self) -> None:

@@ -18,7 +18,6 @@ __all__ = ["Stated", "Stating", "in_force", "newest", "renew", "renew_in", "unpr
 Stated = tuple[Tariff, dict[str, PriceSource]]
 """What one model costs, and who says each part of it."""
 _TICK = timedelta(microseconds=1)
-_IN_FORCE = "SELECT provider, id FROM models"
 _UNPRICED = (
     "SELECT DISTINCT provider FROM models WHERE provider NOT IN (SELECT provider FROM price_versions) ORDER BY 1"
 )
@@ -78,12 +77,18 @@ def newest(database: Database, provider: str | None = None) -> tuple[PriceVersio
         return versions_in(connection, provider, None, newest=True)
 
 
-def in_force(database: Database) -> tuple[PriceVersion, ...]:
-    """Likewise, of the models that are published."""
+def in_force(database: Database, known: Mapping[str, PriceVersion] | None = None) -> tuple[PriceVersion, ...]:
+    """Likewise, of the models that are published.
+
+    Those that are `known`, by their ids, are not read again: no version is ever edited.
+    """
+    versions = dict(known or {})
     with database.read() as connection:
-        published = set(connection.execute(_IN_FORCE).fetchall())
-        found = versions_in(connection, None, None, newest=True)
-    return tuple(one for one in found if (one.provider, one.model) in published)
+        ids = [str(id_) for (id_,) in connection.execute(query("prices_in_force")).fetchall()]
+        if news := [id_ for id_ in ids if id_ not in versions]:
+            read = map(_version, rows(connection, query("prices_by_id"), {"ids": news}))
+            versions.update((one.id, one) for one in read)
+    return tuple(versions[id_] for id_ in ids)
 
 
 def versions(database: Database, provider: str | None = None, model: str | None = None) -> tuple[PriceVersion, ...]:

@@ -21,8 +21,14 @@ def renew_prices(database: Database, provider: str, model: str | None = None) ->
     return prices.renew(database, provider, stated_prices, model=model)
 
 
-def load_book(database: Database) -> PriceBook:
-    """The prices in force of what is published; those that an older ModelScan never took up are taken up first."""
+def load_book(database: Database, before: PriceBook | None = None) -> PriceBook:
+    """The prices in force of what is published.
+
+    What stands in the book of `before` is not read again. Without one, as at a start, those that an older ModelScan
+    never took up are taken up first: to ask each time what nobody says costs 20 ms a provider.
+    """
+    if before is not None:
+        return PriceBook(prices.in_force(database, before.by_id()))
     for provider in prices.unpriced(database):
         renew_prices(database, provider)
     return PriceBook(prices.in_force(database))

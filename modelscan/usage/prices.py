@@ -19,6 +19,10 @@ class PriceBook:
     def __len__(self) -> int:
         return len(self._versions)
 
+    def by_id(self) -> dict[str, PriceVersion]:
+        """The versions, by their ids."""
+        return {one.id: one for one in self._versions.values()}
+
     def of(self, provider: str, model: str) -> PriceVersion | None:
         """The version in force; None where nothing was ever said of that model's price."""
         return self._versions.get((provider, model))

@@ -74,8 +74,12 @@ def test_prices_in_force_are_those_of_published_models(database: Database) -> No
     versions.publish(database, spec(Model(id="a")), path="acme.py", sha256="0", report=report())
     assert prices.unpriced(database) == ("acme",)
     prices.renew(database, "acme", saying(a=1, b=2))
-    assert inputs(prices.in_force(database)) == [("a", "1")]
+    (found,) = prices.in_force(database)
+    assert inputs((found,)) == [("a", "1")]
     assert prices.unpriced(database) == ()
+    assert prices.in_force(database, {found.id: found})[0] is found  # It was not read again.
+    prices.renew(database, "acme", saying(a=3))
+    assert inputs(prices.in_force(database, {found.id: found})) == [("a", "3")]
 
 
 @pytest.mark.parametrize("base_url", [None, "http://localhost:9000/v1"])

@@ -10,6 +10,7 @@ from modelscan.errors import InvalidInput
 from modelscan.synthesis.decisions import decide, undo
 from modelscan.synthesis.prices import load_book, stated_prices
 from modelscan.types import Decision, Fact, Model, PriceVersion, SourceRecord, Usage
+from modelscan.usage.prices import PriceBook
 from tests.catalog.samples import report, spec
 from tests.catalogues import migrate
 from tests.synthesis.claiming import WHEN, claim
@@ -100,6 +101,13 @@ def test_a_catalogue_of_before_has_its_prices_taken_up_when_the_book_is_loaded(d
     assert len(prices.versions(database)) == 1
     load_book(database)
     assert len(prices.versions(database)) == 1
+
+
+def test_at_a_reload_nobody_is_asked_again_what_is_not_known(database: Database) -> None:
+    assert len(load_book(database, PriceBook())) == 0
+    assert prices.unpriced(database) == ("acme",)
+    book = load_book(database)
+    assert load_book(database, book).by_id() == book.by_id() != {}
 
 
 def test_a_pin_makes_a_version_at_once_and_its_end_another(database: Database) -> None:

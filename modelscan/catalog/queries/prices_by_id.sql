@@ -1,0 +1,3 @@
+SELECT id, provider, model, valid_from, tariff, evidence
+FROM price_versions
+WHERE id IN (SELECT unnest($ids::VARCHAR[]))
