@@ -66,10 +66,14 @@ def _settings(upstream: Upstream) -> dict[str, str]:
 
 
 def _run(service: Service) -> dict[str, Any]:
-    """One run of the deployment, to its end: its state, its seconds, and what it says."""
+    """One run of the deployment, to its end."""
     url = service.health()["parts"]["prefect"]["detail"]
     began = time.monotonic()
-    run = _started(url)
+    return _followed(url, _started(url), began)
+
+
+def _followed(url: str, run: str, began: float) -> dict[str, Any]:
+    """The run at its end: its state, its seconds since it was asked for, and what it says."""
     ended = eventually(lambda: _ended(url, run), seconds=300, every=0.25, what="the run")
     artifacts = httpx2.post(
         f"{url}/artifacts/filter", json={"artifacts": {"flow_run_id": {"any_": [run]}, "key": {"like_": "summary"}}}
@@ -115,16 +119,16 @@ def _touched(listed: bytes) -> bytes:
 
 
 def _killed(service: Service, home: Path, upstream: Upstream, touched: bytes) -> bool:
-    """The runner is killed in the middle; the run that goes on repeats no more than a batch."""
+    """The runner is killed in the middle of a run; the next one goes on with it, and repeats no more than a batch."""
     upstream.serve(touched)
     url = service.health()["parts"]["prefect"]["detail"]
+    began = time.monotonic()
     run = _started(url)
     kept = eventually(lambda: _kept(home, at_least=50), seconds=120, what="the middle of the run")
     for pid in _runners(service):
         os.kill(pid, signal.SIGKILL)
     done = _kept(home)
-    eventually(lambda: _ended(url, run), seconds=120, what="the end of the killed run")
-    again = _run(service)
+    again = _followed(url, run, began)  # The next runner goes on with it.
     looked = int(again["said"].split()[0])
     _row("after the kill", again)
     total = _everybody(home)
