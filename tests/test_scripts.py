@@ -1,9 +1,12 @@
 """The scripts, as far as they can be tried without a registry."""
 
+import importlib.metadata
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -86,6 +89,33 @@ def test_the_pinned_requirements_name_no_host_and_no_path() -> None:
     wrong = [line for line in lines if not line.startswith(("    --hash=sha256:", "#")) and "==" not in line]
     assert wrong == []
     assert not any(mark in line for line in lines for mark in ("://", "--index", "--find", "@ "))
+
+
+def test_extras_that_one_package_asks_of_another_are_pinned_with_it() -> None:
+    """Else pip refuses all where hashes are asked for; uv would not."""
+    pinned: dict[str, set[str]] = {}
+    for line in (ROOT / "scripts" / "requirements.txt").read_text().splitlines():
+        if found := re.match(r"([\w.-]+)(?:\[(.*?)\])?==", line):
+            pinned[normalized(found[1])] = set(filter(None, (found[2] or "").split(",")))
+    asked = [
+        (normalized(found[1]), set(found[2].split(",")))
+        for name in pinned
+        for said in requires_of(name)
+        if (found := re.match(r"([\w.-]+)\[(.*?)\]", said)) and "extra ==" not in said
+    ]
+    assert ("coverage", {"toml"}) in asked
+    assert [(name, extras) for name, extras in asked if not extras <= pinned[name]] == []
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def requires_of(name: str) -> list[str]:
+    """What the installed package asks for; nothing of one that is not for this system."""
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.requires(name) or []
+    return []
 
 
 @pytest.mark.parametrize(
