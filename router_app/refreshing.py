@@ -100,9 +100,11 @@ class Refreshing:
         if not url or self._http is None:
             raise _not_there("it has no address yet")
         try:
-            for wait in (*_AGAIN_SECONDS, None):
+            waits = iter(_AGAIN_SECONDS)
+            while True:
                 answer = await self._http.request(method, url.rstrip("/") + path, headers=prefect_headers(), **more)
-                if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE or wait is None:
+                wait = next(waits, None) if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE else None
+                if wait is None:
                     break
                 await asyncio.sleep(wait)
         except httpx2.TransportError as error:

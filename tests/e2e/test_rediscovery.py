@@ -46,7 +46,7 @@ def test_a_running_router_reckons_with_a_new_price_from_the_next_request_on(
     assert cost_of_a_chat(service) == (Decimal(str(before)), Decimal("1.5"))
     price["input"] = 0.75
     try:
-        assert "1 change" in refreshed(service, "--prices")["summary"]
+        assert "1 new prices" in refreshed(service, "--prices")["summary"]  # Whether or not it was looked at before.
         assert cost_of_a_chat(service) == (Decimal("0.75"), Decimal("1.5"))
     finally:
         price["input"] = before
