@@ -50,19 +50,14 @@ def upstream() -> Iterator[str]:
 
 
 @pytest.fixture(scope="package")
-def listed(upstream: str) -> dict[str, Any]:
-    """What models.dev lists: `acme` is the upstream, `mystery` too but nobody says how; nobody answers at `ghost`."""
+def models_dev(upstream: str) -> Iterator[str]:
+    """A local models.dev: `acme` is the upstream, `mystery` too but nobody says how; nobody answers at `ghost`."""
     rows = {"acme": models_dev_row("acme", upstream), "ghost": models_dev_row("ghost", "http://127.0.0.1:9/v1")}
-    return rows | {"mystery": models_dev_row("mystery", upstream) | {"npm": "mystery-sdk"}}
-
-
-@pytest.fixture(scope="package")
-def models_dev(listed: dict[str, Any]) -> Iterator[str]:
-    """A local models.dev."""
+    rows["mystery"] = models_dev_row("mystery", upstream) | {"npm": "mystery-sdk"}
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps(listed).encode()
+            body = json.dumps(rows).encode()
             self.send_response(200)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(body)))

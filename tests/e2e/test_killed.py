@@ -265,7 +265,19 @@ def served_all_the_same(router: Service, full: AbstractContextManager[None]) -> 
     eventually(journal_is(router, "up"), seconds=20, what="that the journal is up again")
 
 
-HOLDING = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+HOLDING = """
+import duckdb, sys, time
+deadline, held = time.monotonic() + 20, None
+while held is None:
+    try:
+        held = duckdb.connect(sys.argv[1])
+    except duckdb.IOException:  # The router has it now and then, too.
+        if time.monotonic() > deadline:
+            raise
+        time.sleep(0.01)
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 def test_with_a_locked_catalogue_requests_are_served_and_the_journal_is_kept(router: Service) -> None:
