@@ -117,7 +117,9 @@ class Connection(asyncio.Protocol):
         """The body, where all of it has come by now and none of it was read."""
         if not self._complete or self._taken:
             return None
-        return self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if len(self._pieces) != 1:  # Once: it is asked for twice.
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
 
     async def begun(self) -> None:
         """Return once a byte of the body is there, or its end. Raises Broken."""

@@ -40,8 +40,8 @@ async def settle_leftovers(client: PrefectClient, deployments: Mapping[UUID, Dep
     ours = FlowRunFilterDeploymentId(any_=list(deployments))
     for run in await client.read_flow_runs(flow_run_filter=FlowRunFilter(deployment_id=ours, state=busy)):
         if _is_left(run.infrastructure_pid):
+            await end_tasks(client, run.id)  # Before another runner may take it up, with tasks of its own.
             await client.set_flow_run_state(run.id, _state_of(run, deployments), force=True)
-            await end_tasks(client, run.id)
 
 
 def _state_of(run: FlowRun, deployments: Mapping[UUID, Deployment]) -> State[None]:
