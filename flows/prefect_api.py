@@ -16,6 +16,8 @@ QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_LEVEL": "WARNING",
+    # At DEBUG the driver of its database writes every parameter of every statement, 80 MB in ten minutes.
+    "PREFECT_LOGGING_ROOT_LEVEL": "WARNING",
 }
 
 

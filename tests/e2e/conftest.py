@@ -110,7 +110,7 @@ def service(
         "MODELSCAN_DISCOVERY_ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         "MODELSCAN_DRIFT_WEBHOOK_URL": receiver.url,
         "MODELSCAN_DRIFT_WEBHOOK_SECRET": SECRET,
-        "PREFECT_LOGGING_LEVEL": "DEBUG",  # All that can be told is told, and still no secret is.
+        "PREFECT_LOGGING_LEVEL": "DEBUG",  # All that runs can tell is told, and still no secret is.
         "PREFECT_LOGGING_ROOT_LEVEL": "DEBUG",
         "OPENAI_API_KEY": CANARIES[0],
         "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
