@@ -46,4 +46,9 @@ async def misbehave_flow(way: Way, told: str) -> str:
 
 
 if __name__ == "__main__":
-    main([Deployment(misbehave_flow, NAME, "Misbehave.")])
+    main(
+        [
+            Deployment(misbehave_flow, NAME, "Misbehave."),
+            Deployment(misbehave_flow, f"{NAME}-in-time", "Misbehave, but not for long.", whole_catalogue=True),
+        ]
+    )

@@ -90,7 +90,12 @@ class Service:
             parts = self.health()["parts"]
             return all(name in parts and parts[name]["state"] == "up" for name in ("prefect", "runner"))
 
-        eventually(warm, seconds=120, every=0.2, what="Prefect and the runner")
+        try:
+            eventually(warm, seconds=240, every=0.2, what="Prefect and the runner")
+        except AssertionError as error:
+            logs = sorted((self.home / "data" / "logs").glob("*.log"))
+            error.add_note("\n".join([str(self.health()["parts"]), *(f"{log}:\n{_end(log)}" for log in logs)]))
+            raise
         return self
 
     @property
@@ -140,6 +145,10 @@ class Service:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         return self.process.wait(60)
+
+
+def _end(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:]
 
 
 @contextmanager

@@ -221,7 +221,7 @@ def test_killed_at_any_moment_it_starts_again_clean_and_goes_on_waiting_for_appr
         "MODELSCAN_DISCOVERY_ACTIVATION": "approve",
         "MODELSCAN_SERVER_PORT": "0",
     }
-    service = Service(tmp_path, env).start()
+    service = Service(tmp_path, env, covered=False).start()
     queued = service.api("POST", "/api/providers/add", json={"identifier": "acme/small", "api_key": KEY})
     assert queued.status_code == 202
     service.kill()
