@@ -3,14 +3,17 @@
 import asyncio
 import logging
 import socket
-import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
+from anyio.from_thread import start_blocking_portal
 from starlette.types import ASGIApp
 
 __all__ = ["listen", "make_server", "serve", "serve_in_thread"]
+
+_ANSWERING_SECONDS = 0.1
+"""What is being answered as the server ends may take."""
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -47,20 +50,23 @@ async def serve(app: ASGIApp, http: type[asyncio.Protocol] | None = None) -> Asy
         try:
             yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         finally:
-            server.should_exit = server.force_exit = True  # without waiting for connections that are kept alive
-            with suppress(asyncio.CancelledError):
-                await task
+            await _ended(server, task)
+
+
+async def _ended(server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
+    """As uvicorn ends, but at once: it looks ten times a second whether it should, and then waits for a tenth."""
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    for listener in getattr(server, "servers", ()):  # It has none before it began.
+        listener.close()
+    for connection in list(server.server_state.connections):
+        connection.shutdown()
+    if answering := server.server_state.tasks:
+        await asyncio.wait(answering, timeout=_ANSWERING_SECONDS)
 
 
 @contextmanager
 def serve_in_thread(app: ASGIApp) -> Iterator[str]:
     """Serve `app` in a thread; gives its origin."""
-    server = make_server(app)
-    with listen() as listening:
-        thread = threading.Thread(target=lambda: asyncio.run(server._serve([listening])), daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.should_exit = server.force_exit = True
-            thread.join()
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(serve(app)) as origin:
+        yield origin
