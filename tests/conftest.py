@@ -3,10 +3,12 @@
 import os
 import socket
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from httpx2._transports import default as transports
 from hypothesis import settings as property_settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
@@ -17,6 +19,8 @@ from tests.places import settings_in
 # How long one example takes is the machine's affair: on a busy one a right answer may come late.
 property_settings.register_profile("modelscan", deadline=None)
 property_settings.load_profile("modelscan")
+# Each client reads the trusted certificates, which takes 25 ms: the thousands of the tests share what was read once.
+transports.create_ssl_context = cache(transports.create_ssl_context)  # type: ignore[attr-defined]
 LOOPBACK = (None, "", "localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
