@@ -88,6 +88,10 @@ class Cluster:
         found = httpx2.post(f"{self.url}/flow_runs/filter", json={}, timeout=20, trust_env=False).json()
         return [(run["name"], run["state_type"]) for run in found]
 
+    def has_run(self, name: str, state: str) -> None:
+        """Wait until a run of this name is in this state: its end is told a moment after that of its discovery."""
+        eventually(lambda: (name, state) in self.run_states(), what=f"the run {name!r} in the state {state}")
+
     def deployments(self) -> list[str]:
         """Their names, in order."""
         found = httpx2.post(f"{self.url}/deployments/filter", json={}, timeout=20, trust_env=False).json()

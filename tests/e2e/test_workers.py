@@ -65,7 +65,7 @@ def released(provider: Stalling) -> Iterator[None]:
 def test_the_deployments_are_those_of_one_machine_and_a_worker_executes_them(stack: Scaled) -> None:
     assert stack.cluster.deployments() == sorted(row.name for row in DEPLOYMENTS)
     stack.added(0, "demo/echo")
-    assert ("discover demo/echo", "COMPLETED") in stack.cluster.run_states()
+    stack.cluster.has_run("discover demo/echo", "COMPLETED")
 
 
 def test_a_discovery_whose_worker_was_killed_says_so_and_the_other_worker_does_it_again(stack: Scaled) -> None:
@@ -80,10 +80,10 @@ def test_a_discovery_whose_worker_was_killed_says_so_and_the_other_worker_does_i
         assert (told["state"], told["error"]["code"]) == ("failed", "discovery-interrupted")
         assert "was killed" in told["error"]["message"]
         assert f"modelscan add {NAME}" in told["error"]["hint"]
-        assert (f"discover {NAME}", "CRASHED") in stack.cluster.run_states()
+        stack.cluster.has_run(f"discover {NAME}", "CRASHED")
         provider.released.set()
         stack.added(1, NAME, **address)
-    assert (f"discover {NAME}", "COMPLETED") in stack.cluster.run_states()
+    stack.cluster.has_run(f"discover {NAME}", "COMPLETED")
 
 
 def test_after_postgresql_and_redis_were_restarted_the_next_discovery_succeeds(stack: Scaled) -> None:
