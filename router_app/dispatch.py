@@ -13,7 +13,9 @@ import httpx2
 from modelscan.catalog import approvals, discoveries, lives
 from modelscan.catalog.database import Database
 from modelscan.errors import CatalogError
+from modelscan.redaction import redact
 from modelscan.types import Discovery, DiscoveryError, DiscoveryState, utc_now
+from modelscan.visible import visible
 
 __all__ = ["DEPLOYMENT", "Dispatcher", "prefect_headers"]
 
@@ -22,6 +24,7 @@ DEPLOYMENT = "discover-provider/discover-provider"
 _POLL_SECONDS = 0.5
 _WATCH_SECONDS = 5.0
 _ENDED_BADLY = ("FAILED", "CRASHED", "CANCELLED")
+_LONGEST_WHY = 300
 _GOES_ON = ("PENDING", "RUNNING", "SCHEDULED", "PAUSED")
 _NOT_OUR_FAULT = frozenset({401, 403, 404, 408, 429, *range(500, 600)})
 """Answers to a submission that another try may change; any other says that this one is wrong."""
@@ -159,7 +162,9 @@ class Dispatcher:
                 return "was deleted"
             raise
         if run["state_type"] in _ENDED_BADLY:
-            return f"ended as {run['state_name']}"
+            # Another router, which saw that its process was killed, said so there: its word is as good as ours.
+            why = redact((run.get("state") or {}).get("message") or "")
+            return f"ended as {run['state_name']}" + (f": {visible(why, _LONGEST_WHY).rstrip('.')}" if why else "")
         if run["state_type"] == "RUNNING" and await asyncio.to_thread(lives.killed, self._database, flow_run_id):
             await self._end(flow_run_id, "CRASHED", "The process that executed it was killed: ask for it again.")
             return "was killed, or the machine that executed it"

@@ -30,6 +30,7 @@ class Prefect:
     reachable: bool = True
     submit_status: int = 201
     runs: dict[str, str] = field(default_factory=dict)
+    message: str = ""
     submitted: list[dict[str, object]] = field(default_factory=list)
     resumed: list[dict[str, object]] = field(default_factory=list)
     resume_status: int = 200
@@ -59,7 +60,8 @@ class Prefect:
             return httpx2.Response(404)
         if state == "BROKEN":
             return httpx2.Response(500)
-        return httpx2.Response(200, json={"state_type": state, "state_name": state.title()})
+        told = {"message": self.message} if self.message else None
+        return httpx2.Response(200, json={"state_type": state, "state_name": state.title(), "state": told})
 
     def wake(self) -> None:
         self.woken += 1
@@ -173,6 +175,20 @@ def test_a_run_that_ended_without_a_word_is_told_as_interrupted(database: Databa
         assert error is not None
         assert (error.code, "modelscan add acme/small" in error.hint) == ("discovery-interrupted", True)
         assert (how.title() if how else "deleted") in error.message
+
+    asyncio.run(story())
+
+
+def test_why_it_ended_is_told_as_its_state_says(database: Database) -> None:
+    async def story() -> None:
+        queue(database, state=DiscoveryState.RUNNING, flow_run_id="run-1")
+        why = "Its process was killed\x1b[31m, with sk-proj-0123456789abcdefghijklmnop."
+        async with dispatching(database, Prefect(runs={"run-1": "CRASHED"}, message=why)):
+            await until(lambda: state(database) is DiscoveryState.FAILED)
+        error = discoveries.get(database, "a").error
+        assert error is not None
+        assert "its run ended as Crashed: Its process was killed\\x1b[31m, with " in error.message
+        assert "sk-proj" not in error.message
 
     asyncio.run(story())
 
