@@ -14,6 +14,8 @@ __all__ = ["listen", "make_server", "serve", "serve_in_thread"]
 
 _ANSWERING_SECONDS = 0.1
 """What is being answered as the server ends may take."""
+_TURNS = 5
+"""Of the loop, in which the connections are closed; who is connected from within it hears of that, and closes too."""
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
@@ -63,6 +65,8 @@ async def _ended(server: uvicorn.Server, serving: "asyncio.Task[None]") -> None:
         connection.shutdown()
     if answering := server.server_state.tasks:
         await asyncio.wait(answering, timeout=_ANSWERING_SECONDS)
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 @contextmanager
