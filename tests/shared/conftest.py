@@ -1,4 +1,4 @@
-"""One Redis for all tests of what routers share, each with names of its own there."""
+"""One Redis for the tests of a module of what routers share, each with names of its own there."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.redis_server import RedisServer, redis_server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis that no test stops."""
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
