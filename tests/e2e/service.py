@@ -110,6 +110,18 @@ class Service:
         """One call of the admin API, with the token that the service made."""
         return httpx2.request(method, self.url + path, headers=self.admin, timeout=150, **more)
 
+    def prefect(self, method: str, path: str, **more: Any) -> Any:
+        """What Prefect's API answers; it is asked again while its SQLite is locked, to which it says 503."""
+        url = f"{self.health()['parts']['prefect']['detail']}{path}"
+
+        def answered() -> httpx2.Response | None:
+            answer = httpx2.request(method, url, timeout=60, **more)
+            return None if answer.status_code == 503 else answer
+
+        answer = eventually(answered, every=0.2, what=f"an answer to {method} {path}")
+        assert answer.is_success, answer.text
+        return answer.json()
+
     @property
     def admin(self) -> dict[str, str]:
         """The header that opens the admin API."""

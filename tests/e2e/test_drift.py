@@ -47,16 +47,16 @@ def test_a_change_reaches_prefect_an_automation_the_webhook_the_feed_and_the_ope
     service.add("demo/echo")
     service.wait_until_warm()
     prefect = str(service.health()["parts"]["prefect"]["detail"])
-    automate(prefect)
+    automate(service)
     with listening(service) as heard:
         found_in_a_flow(service, prefect, tmp_path, MOVED, WORSE)
         eventually(lambda: len(heard) == 2, what="the feed")
-        events = eventually(lambda: emitted(prefect), what="Prefect's events")
+        events = eventually(lambda: emitted(service), what="Prefect's events")
         assert {name: resource["prefect.resource.id"] for name, resource in events.items()} == {
             "modelscan.drift.base_url": "modelscan.provider.ghost",
             "modelscan.drift.behaviour": "modelscan.provider.demo",
         }
-        assert eventually(lambda: started(prefect), what="the automation's run") == ["ghost"]
+        assert eventually(lambda: started(service), what="the automation's run") == ["ghost"]
         eventually(lambda: len(receiver.told) == 2, what="the webhook")
         listed = json.loads(service.cli("changes", "--state", "held", "--json").stdout)
         (worse,) = (one["id"] for one in listed if one["provider"] == "demo")
@@ -69,13 +69,12 @@ def test_a_change_reaches_prefect_an_automation_the_webhook_the_feed_and_the_ope
         eventually(lambda: [one["data"]["state"] for one in receiver.told] == ["held", "held", "approved"], what="it")
 
 
-def automate(prefect: str) -> None:
+def automate(service: Service) -> None:
     """The automation of docs/drift.md, word by word, for the deployment that this service has."""
     said = re.findall(r"```yaml\n(name: prove.*?)```", (CHECKOUT / "docs" / "drift.md").read_text(), re.DOTALL)[0]
-    deployment = httpx2.get(f"{prefect}/deployments/name/discover-provider/discover-provider", timeout=30).json()
+    deployment = service.prefect("GET", "/deployments/name/discover-provider/discover-provider")
     written = yaml.safe_load(said.replace("00000000-0000-0000-0000-000000000000", deployment["id"]))
-    answer = httpx2.post(f"{prefect}/automations/", json=written, timeout=30)
-    assert answer.status_code == 201, answer.text
+    service.prefect("POST", "/automations/", json=written)
 
 
 def found_in_a_flow(service: Service, prefect: str, folder: Path, *events: DriftEvent) -> None:
@@ -89,17 +88,17 @@ def found_in_a_flow(service: Service, prefect: str, folder: Path, *events: Drift
     assert done.returncode == 0, done.stderr
 
 
-def emitted(prefect: str) -> dict[str, Any]:
+def emitted(service: Service) -> dict[str, Any]:
     """Name -> resource of the changes that Prefect was told, once there are two."""
     asked = {"filter": {"event": {"prefix": ["modelscan.drift."]}}}
-    events = httpx2.post(f"{prefect}/events/filter", json=asked, timeout=30).json()["events"]
+    events = service.prefect("POST", "/events/filter", json=asked)["events"]
     return {one["event"]: one["resource"] for one in events} if len(events) == 2 else {}
 
 
-def started(prefect: str) -> list[str]:
+def started(service: Service) -> list[str]:
     """What the automation had discovered."""
     asked = {"flow_runs": {"deployment_id": {"is_null_": False}}, "limit": 100}
-    runs = httpx2.post(f"{prefect}/flow_runs/filter", json=asked, timeout=30).json()
+    runs = service.prefect("POST", "/flow_runs/filter", json=asked)
     return [one["parameters"]["identifier"] for one in runs if one["parameters"].get("identifier") == "ghost"]
 
 

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import httpx2
 import pytest
 
 from tests.e2e.service import Service
@@ -36,6 +35,5 @@ def test_every_provider_is_looked_at_and_what_could_not_be_asked_is_told(service
 
 def limits_of(service: Service) -> dict[str, int]:
     """Ours, as Prefect's server keeps them."""
-    url = service.health()["parts"]["prefect"]["detail"]
-    limits = httpx2.post(f"{url}/v2/concurrency_limits/filter", json={}).json()
+    limits = service.prefect("POST", "/v2/concurrency_limits/filter", json={})
     return {one["name"]: one["limit"] for one in limits if one["name"].startswith("modelscan-")}

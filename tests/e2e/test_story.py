@@ -3,9 +3,9 @@
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
-import httpx2
 import openai
 import pytest
 
@@ -255,12 +255,13 @@ def approve_in_the_prefect_ui(service: Service, identifier: str) -> None:
     """Resume the suspended run with the form's input, as the UI does; Prefect refuses a second time."""
     held = service.api("POST", "/api/providers/add?wait=60", json={"identifier": identifier}).json()
     assert held["state"] == "waiting"
-    run = f"{service.health()['parts']['prefect']['detail']}/flow_runs/{held['flow_run_id']}"
-    eventually(lambda: httpx2.get(run).json()["state_type"] == "PAUSED", what="the suspension")
+    run = f"/flow_runs/{held['flow_run_id']}"
+    eventually(lambda: service.prefect("GET", run)["state_type"] == "PAUSED", what="the suspension")
     said = {"run_input": {"approve": True}}
     # A run is called paused a moment before what it asks for is stored; until then Prefect rejects what is answered.
-    eventually(lambda: httpx2.post(f"{run}/resume", json=said).json().get("status") == "ACCEPT", what="the resumption")
-    assert httpx2.post(f"{run}/resume", json=said).json()["status"] == "ABORT"
+    resumed = partial(service.prefect, "POST", f"{run}/resume", json=said)
+    eventually(lambda: resumed().get("status") == "ACCEPT", what="the resumption")
+    assert resumed()["status"] == "ABORT"
     url = f"/api/discoveries/{held['id']}"
     eventually(lambda: service.api("GET", url).json()["state"] == "succeeded", what="the publication")
     assert service.chat(identifier).status_code == 200

@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import httpx2
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
@@ -15,7 +14,7 @@ pytestmark = pytest.mark.prefect
 def test_a_verification_runs_by_its_deployment_and_ends_in_a_table(service: Service) -> None:
     service.add("demo/echo")
     prefect = service.health()["parts"]["prefect"]["detail"]
-    deployment = httpx2.get(f"{prefect}/deployments/name/verify-clients/verify-clients").json()
+    deployment = service.prefect("GET", "/deployments/name/verify-clients/verify-clients")
     assert deployment["parameter_openapi_schema"]["properties"]["level"]["enum"] == ["contract", "probe", "live"]
     asked = {"providers": ["demo"], "level": "probe", "max_cost_usd": 0}
     with SyncPrefectClient(prefect) as client:
@@ -28,8 +27,6 @@ def test_a_verification_runs_by_its_deployment_and_ends_in_a_table(service: Serv
         state = eventually(ended, every=0.2, what="the end of the run")
     assert state.is_completed(), state
     of_the_run = {"artifacts": {"flow_run_id": {"any_": [str(run.id)]}}}
-    (artifact,) = eventually(
-        lambda: httpx2.post(f"{prefect}/artifacts/filter", json=of_the_run).json(), what="the table"
-    )
+    (artifact,) = eventually(lambda: service.prefect("POST", "/artifacts/filter", json=of_the_run), what="the table")
     assert artifact["description"] == "1 client: 1 as before."
     assert "| demo |" in artifact["data"]
