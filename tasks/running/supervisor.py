@@ -38,6 +38,8 @@ _POLL_SECONDS = 0.5
 _UNREACHED = (PrefectException, httpx.HTTPError)
 _TELL_SECONDS = (0.2, 1.0, 3.0, 10.0, 30.0)
 """How long is waited before the end of a run is told again to an API that does not answer."""
+_STOP_SECONDS = 8.0
+"""How long the end of the runner may take: what runs has four seconds to heed it, and is killed then."""
 _log = logging.getLogger(__name__)
 
 
@@ -64,10 +66,15 @@ class Supervisor:
                 await wake.wait()
 
     async def stop(self) -> None:
-        """End what runs, and tell Prefect so."""
+        """End what runs, and tell Prefect so, unless it is gone as well: the next runner tells it then."""
         for fork in self._begun.values():
             fork.stop("closing")
-        await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
+        ending = [task for _, task in self._running.values()]
+        if ending:
+            await asyncio.wait(ending, timeout=_STOP_SECONDS)
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def _take(self) -> None:
         try:

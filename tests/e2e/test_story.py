@@ -12,6 +12,7 @@ import pytest
 from bench.router import tree
 from tests.e2e.conftest import CANARIES, KEY
 from tests.e2e.service import Service, eventually
+from tests.tasks.running.test_zygote import is_there
 
 pytestmark = pytest.mark.prefect
 
@@ -225,27 +226,33 @@ def test_killed_at_any_moment_it_starts_again_clean_and_goes_on_waiting_for_appr
         "MODELSCAN_SERVER_PORT": "0",
     }
     service = Service(tmp_path, env, covered=False).start()
+    processes: set[int] = set()
+
+    def kill_and_start() -> None:
+        assert service.process is not None
+        processes.update(tree(service.process.pid))
+        service.kill()
+        service.start()
+
     queued = service.api("POST", "/api/providers/add", json={"identifier": "acme/small", "api_key": KEY})
     assert queued.status_code == 202
-    service.kill()
-    service.start()
+    kill_and_start()
     try:
         url = f"/api/discoveries/{queued.json()['id']}"
         waiting = service.api("GET", f"{url}?wait=120").json()
         assert (waiting["state"], waiting["level"], waiting["version"]) == ("waiting", "live", None)
         assert {"field": "models.added", "before": "none", "after": "small"} in waiting["changes"]
         assert service.chat("acme/small").status_code == 404
-        service.kill()
-        service.start()
+        kill_and_start()
         approved = service.api("POST", f"{url}/approve?wait=120")
         assert (approved.status_code, approved.json()["state"]) == (200, "succeeded"), approved.text
         assert service.chat("acme/small").status_code == 200
         assert service.api("POST", f"{url}/refuse").json()["code"] == "not-waiting"
         approve_in_the_prefect_ui(service, "demo/echo")
-        service.kill()
-        service.start()
+        kill_and_start()
         eventually(lambda: service.chat("acme/small").status_code == 200, seconds=15, what="the model after kill -9")
         assert service.stop() == 0
+        eventually(lambda: not any(map(is_there, processes)), what="the end of all that the killed ones started")
     finally:
         if service.process and service.process.poll() is None:
             service.kill()

@@ -269,6 +269,21 @@ def test_supervisor(story: Callable[[Desk], Awaitable[None]]) -> None:
     asyncio.run(told(story))
 
 
+def test_a_prefect_that_is_gone_does_not_hold_up_the_end_of_the_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STOP_SECONDS", 0.1)
+    monkeypatch.setattr(module, "_TELL_SECONDS", (3600,))
+
+    async def story(desk: Desk) -> None:
+        run = desk.add()
+        await desk.begun(run)
+        desk.client.faults += [httpx.ConnectError("refused")] * 10_000
+        async with asyncio.timeout(20):
+            await desk.supervisor.stop()
+        assert [state.name for state in desk.client.states[run.id]] == ["Pending"]
+
+    asyncio.run(told(story))
+
+
 def test_a_run_that_takes_too_long_is_stopped_and_told_so() -> None:
     async def story(desk: Desk) -> None:
         run = desk.add()
