@@ -4,6 +4,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -54,6 +55,13 @@ def models_dev(upstream: str) -> Iterator[str]:
     """A local models.dev: `acme` is the upstream, `mystery` too but nobody says how; nobody answers at `ghost`."""
     rows = {"acme": models_dev_row("acme", upstream), "ghost": models_dev_row("ghost", "http://127.0.0.1:9/v1")}
     rows["mystery"] = models_dev_row("mystery", upstream) | {"npm": "mystery-sdk"}
+    with listing(rows) as url:
+        yield url
+
+
+@contextmanager
+def listing(rows: dict[str, Any]) -> Iterator[str]:
+    """A models.dev that lists them as they are when it is asked: its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -70,10 +78,12 @@ def models_dev(upstream: str) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/api.json"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/api.json"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 @pytest.fixture(scope="package")
